@@ -1,0 +1,1 @@
+"""Captures: the walkthrough of an empty home and the videos of the agent in it."""
