@@ -1,0 +1,1 @@
+"""Gymnasium environments: a home brought to life behind the standard interface."""
