@@ -1,0 +1,56 @@
+"""What a user can choose about a reconstruction. No heavy imports: the command line reads this for its --help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ats_sim.errors import ConfigError
+
+Preset = Literal["fast", "default", "full"]
+
+
+@dataclass(frozen=True)
+class ReconstructConfig:
+    """Settings of ``ats reconstruct``."""
+
+    preset: Preset = "default"
+    """fast: coarse voxels and few frames, for a first look; full: finest, slowest."""
+    method: Literal["classical"] = "classical"
+    """How cameras, scene and agent are found. classical = keypoints, geometry, TSDF, fitted template."""
+    masks: bool = True
+    """Use the capture's agent masks. Without them the agent is what stands in the scene's free space."""
+    device: str = "cpu"
+    """Torch device of the steps that use torch."""
+    renders: bool = False
+    """Write renders/VIDEO/{rgb,depth,mask}/ as seen from the estimated cameras."""
+    seed: int = 0
+    """Seed of every random choice (RANSAC, sampling)."""
+    voxel_size: float | None = None
+    """Edge of a scene voxel in metres; by default the preset's."""
+    max_keyframes: int | None = None
+    """Most frames of the walkthrough that make the keypoint map; by default the preset's."""
+    max_fused_frames: int | None = None
+    """Most frames fused into the scene (walkthrough and videos); by default the preset's."""
+    ablate: tuple[Literal["keypoints", "geometry", "consensus", "refinement", "videos-in-scene"], ...] = ()
+    """Parts to switch off, for ablation tables."""
+
+    def __post_init__(self) -> None:
+        if self.voxel_size is not None and not 0.01 <= self.voxel_size <= 0.2:
+            raise ConfigError(f"voxel_size {self.voxel_size} m is outside [0.01, 0.2]; 0.03 to 0.05 suits a flat")
+        for name in ("max_keyframes", "max_fused_frames"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} is {value}; it must be at least 1")
+
+    def resolved(self) -> ReconstructConfig:
+        """This config with every None filled in from the preset."""
+        voxel, keyframes, fused = {"fast": (0.06, 60, 150), "default": (0.04, 150, 500),
+                                   "full": (0.03, 300, 1500)}[self.preset]
+        return replace(self, voxel_size=self.voxel_size or voxel, max_keyframes=self.max_keyframes or keyframes,
+                       max_fused_frames=self.max_fused_frames or fused)
+
+    @property
+    def keypoints_per_frame(self) -> int:
+        """Most keypoints kept per frame."""
+        return {"fast": 400, "default": 800, "full": 1500}[self.preset]

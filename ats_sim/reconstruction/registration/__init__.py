@@ -1,0 +1,1 @@
+"""Every camera of every video in ONE scene frame: hypotheses, consensus, refinement, verification."""

@@ -1,0 +1,1 @@
+"""The static scene: fused distance field, mesh, ray casting, floor."""

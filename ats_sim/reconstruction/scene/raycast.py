@@ -1,0 +1,67 @@
+"""Ray casting against a triangle mesh: z-depth, faces and colours as a pinhole camera sees them (embree, no GL)."""
+
+from __future__ import annotations
+
+import numpy as np
+from embreex.mesh_construction import TriangleMesh as EmbreeMesh
+from embreex.rtcore_scene import EmbreeScene
+
+from ats_sim.arrays import Array
+from ats_sim.geometry import Intrinsics
+from ats_sim.mesh import TriangleMesh
+
+
+def pixel_rays(intrinsics: Intrinsics) -> Array:
+    """Rays (H,W,3) through pixel centres with camera z = 1, so that a ray's parameter IS the z-depth."""
+    u = (np.arange(intrinsics.width) - intrinsics.cx) / intrinsics.fl_x
+    v = (np.arange(intrinsics.height) - intrinsics.cy) / intrinsics.fl_y
+    return np.stack(np.broadcast_arrays(u[None, :], v[:, None], 1.0), axis=-1).astype(np.float32)
+
+
+class Raycaster:
+    """A mesh that answers where rays hit it. The mesh is copied: build a new one after a deformation."""
+
+    def __init__(self, mesh: TriangleMesh) -> None:
+        self.mesh = mesh
+        self._scene: EmbreeScene | None = None
+        if len(mesh.faces):
+            self._scene = EmbreeScene()
+            EmbreeMesh(self._scene, np.ascontiguousarray(mesh.vertices[mesh.faces], dtype=np.float32))
+
+    def depth(self, intrinsics: Intrinsics, T_world_camera: Array) -> tuple[Array, Array]:
+        """z-depth (H,W) float32 metres, 0 where nothing is hit, and the face (H,W) int32, -1 where nothing is hit."""
+        depth, face, _ = self.render(intrinsics, T_world_camera)
+        return depth, face
+
+    def render(self, intrinsics: Intrinsics, T_world_camera: Array) -> tuple[Array, Array, Array]:
+        """As :meth:`depth`, and the interpolated vertex colours (H,W,3) uint8 (0 where nothing is hit)."""
+        rays = pixel_rays(intrinsics).reshape(-1, 3) @ T_world_camera[:3, :3].T.astype(np.float32)
+        origins = np.broadcast_to(T_world_camera[:3, 3].astype(np.float32), rays.shape)
+        distance, face, barycentric = self.cast(origins, rays)
+        shape = (intrinsics.height, intrinsics.width)
+        depth = np.where(face >= 0, distance, 0.0).astype(np.float32).reshape(shape)
+        return depth, face.reshape(shape), self._colors(face, barycentric).reshape(*shape, 3)
+
+    def cast(self, origins: Array, directions: Array) -> tuple[Array, Array, Array]:
+        """First hits of N rays (N,3): distance (N,) in lengths of the direction (inf = miss), face (N,) int32
+        (-1 = miss) and the weights (N,3) of the face's three corners."""
+        count = len(origins)
+        if self._scene is None or count == 0:
+            miss = np.full(count, np.inf, dtype=np.float32)
+            return miss, np.full(count, -1, dtype=np.int32), np.zeros((count, 3), dtype=np.float32)
+        hits = self._scene.run(np.ascontiguousarray(origins, dtype=np.float32),
+                               np.ascontiguousarray(directions, dtype=np.float32), output=True)
+        face = hits["primID"]
+        distance = np.where(face >= 0, hits["tfar"], np.inf).astype(np.float32)
+        weights = np.stack([1.0 - hits["u"] - hits["v"], hits["u"], hits["v"]], axis=-1)
+        return distance, face, weights
+
+    def _colors(self, face: Array, barycentric: Array) -> Array:
+        colors = np.zeros((len(face), 3), dtype=np.uint8)
+        hit = face >= 0
+        if self.mesh.colors is None:
+            colors[hit] = 200
+            return colors
+        corners = self.mesh.colors[self.mesh.faces[face[hit]]].astype(np.float32)
+        colors[hit] = np.rint((corners * barycentric[hit, :, None]).sum(axis=1)).clip(0, 255).astype(np.uint8)
+        return colors
