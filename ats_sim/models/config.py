@@ -1,0 +1,90 @@
+"""Options of `ats train`; imports no torch, so that `--help` is instant."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Literal
+
+from ats_sim.errors import ConfigError
+
+Preset = Literal["fast", "default", "full"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How behaviour is learned from a reconstruction."""
+
+    preset: Preset = "default"
+    """fast (about 2 minutes, a smoke test), default (about half an hour on two cores) or full (hours)."""
+    steps: int | None = None
+    """Optimiser steps; the preset's where not given."""
+    batch: int | None = None
+    """Windows per step; the preset's where not given."""
+    path_width: int | None = None
+    """Channels of the path network's finest level; the preset's where not given."""
+    pose_width: int | None = None
+    """Channels of the pose network's finest level; the preset's where not given."""
+    learning_rate: float = 1.5e-3
+    """Peak of the one-cycle schedule."""
+    weight_decay: float = 0.01
+    """AdamW's weight decay."""
+    drop: float = 0.1
+    """Chance with which each condition (scene, observer, past, guide) is hidden from a training window."""
+    past_noise: float = 0.01
+    """Standard deviation of the noise on the seen past (m, rad): lets the policy follow its own, imperfect steps."""
+    mirror: bool = True
+    """Also learn from the left-right mirrored home and agent."""
+    network_calls: int = 4
+    """Denoising calls per stage and plan."""
+    held_out: tuple[str, ...] = ()
+    """Videos kept for testing; by default every eighth accepted one, none where there is only one."""
+    seed: int = 0
+    """Seed of everything random in training."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    threads: int | None = None
+    """CPU threads of the optimiser; OMP_NUM_THREADS or all cores where not given."""
+    checkpoint_every: int = 250
+    """Steps between checkpoints."""
+    ablate: tuple[Literal["scene", "observer", "past"], ...] = ()
+    """Conditions the policy never gets to see."""
+
+
+@dataclass(frozen=True)
+class TrainSize:
+    """The numbers a preset stands for."""
+
+    steps: int
+    """Optimiser steps."""
+    batch: int
+    """Windows per step."""
+    path_width: int
+    """Channels of the path network's finest level."""
+    pose_width: int
+    """Channels of the pose network's finest level."""
+
+
+PRESETS: dict[Preset, TrainSize] = {
+    "fast": TrainSize(steps=400, batch=24, path_width=24, pose_width=32),
+    "default": TrainSize(steps=4000, batch=32, path_width=32, pose_width=48),
+    "full": TrainSize(steps=60000, batch=64, path_width=48, pose_width=80),
+}
+
+
+def size_of(config: TrainConfig) -> TrainSize:
+    """The preset's numbers with those the config sets itself.
+
+    Raises:
+        ConfigError: If a number lies outside what training can use.
+    """
+    preset = PRESETS[config.preset]
+    own = {field.name: getattr(config, field.name) for field in fields(TrainSize)}
+    size = replace(preset, **{name: value for name, value in own.items() if value is not None})
+    for field in fields(TrainSize):
+        if getattr(size, field.name) < 1:
+            raise ConfigError(f"{field.name}: {getattr(size, field.name)}, want at least 1")
+    if not 0.0 <= config.drop < 1.0:
+        raise ConfigError(f"drop: {config.drop}, want a chance in [0, 1)")
+    if not 1 <= config.network_calls <= 64:
+        raise ConfigError(f"network_calls: {config.network_calls}, want 1 to 64")
+    if size.path_width % 8 or size.pose_width % 8:
+        raise ConfigError(f"path_width {size.path_width} and pose_width {size.pose_width}: want multiples of 8")
+    return size
