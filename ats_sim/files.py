@@ -99,11 +99,15 @@ def read_npz(path: Path, error: type[AtsError]) -> dict[str, Array]:
         if size > MAX_NPZ_BYTES:
             raise error(f"{path}: would unpack to {size} bytes, more than {MAX_NPZ_BYTES}")
         with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
+            arrays = {name: stored[name] for name in stored.files}
     except FileNotFoundError as missing:
         raise error(f"{path}: no such file") from missing
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, MemoryError) as broken:
         raise error(f"{path}: not a readable npz file ({broken})") from broken
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # NumPy hands out the raw bytes of a member that is no array.
+            raise error(f"{path}: entry '{name}' is not an array")
+    return arrays
 
 
 def sha256(path: Path) -> str:

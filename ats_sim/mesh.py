@@ -54,7 +54,9 @@ class TriangleMesh:
             for corner in range(3):
                 normals[:, axis] += np.bincount(self.faces[:, corner], weighted[:, axis], minlength=len(normals))
         length = np.linalg.norm(normals, axis=1, keepdims=True)
-        return np.divide(normals, length, out=np.tile(np.float32([0, 0, 1]), (len(normals), 1)), where=length > 1e-20)
+        return np.divide(
+            normals, length, out=np.tile(np.array([0, 0, 1], np.float32), (len(normals), 1)), where=length > 1e-20
+        )
 
     def transformed(self, transform: Array) -> "TriangleMesh":
         """The mesh moved by a rigid transform (4, 4)."""

@@ -1,7 +1,7 @@
 """A tree of joints: forward kinematics and skinning.
 
-Joint 0 is the root (identity rest, zero rotation; the middle of the trunk, x forward, y left, z up). A pose is the root's
-place and one axis-angle rotation per joint, applied after the rest transform in the joint's own frame:
+Joint 0 is the root (identity rest, zero rotation; the middle of the trunk, x forward, y left, z up). A pose is the
+root's place and one axis-angle rotation per joint, applied after the rest transform in the joint's own frame:
 
     G[0] = T_world_root,    G[j] = G[parent[j]] @ joint_rest[j] @ exp(joint_rotations[j])
 """
@@ -55,9 +55,8 @@ class Skeleton:
         rest = checked("skeleton.joint_rest", self.joint_rest, (count, 4, 4))
         for joint in range(1, count):
             if not 0 <= parents[joint] < joint:
-                raise ArrayError(
-                    f"skeleton: joint {joint} '{self.joint_names[joint]}' has parent {parents[joint]}; parents come first"
-                )
+                name = self.joint_names[joint]
+                raise ArrayError(f"skeleton: joint {joint} '{name}' has parent {parents[joint]}; parents come first")
         if parents[0] != -1 or not np.allclose(rest[0], np.eye(4), atol=1e-6):
             raise ArrayError("skeleton: joint 0 must be the root, with parent -1 and an identity rest transform")
         unit = np.swapaxes(rest[:, :3, :3], -1, -2) @ rest[:, :3, :3]
