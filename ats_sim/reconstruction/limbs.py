@@ -153,7 +153,7 @@ def _surface(placed: _Placed, voxel: float, blend: float) -> tuple[Array, Array]
         window = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
         total[window] += np.exp(-distance / sharpness)
     field = -sharpness * np.log(total)
-    vertices, triangles, _, _ = marching_cubes(field, level=0.0, gradient_direction="ascent")
+    vertices, triangles, _, _ = marching_cubes(field, level=0.0, gradient_direction="descent")
     _check_one_piece(len(vertices), triangles)
     return vertices.astype(np.float64) * voxel + origin, triangles.astype(np.int64)
 
