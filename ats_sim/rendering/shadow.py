@@ -1,0 +1,44 @@
+"""The lamp's own camera: an orthographic box around everything that casts a shadow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.geometry import look_at
+from ats_sim.rendering.body import Body
+
+RESOLUTION = 384
+SOFTNESS = 0.02
+REACH = 3.0
+"""How far behind the casters a shadow still falls, metres."""
+MARGIN = 0.08
+BIAS = 0.015
+
+
+@dataclass(frozen=True)
+class ShadowBox:
+    """Where shadows are computed."""
+
+    T_shadow_world: Array
+    """(4, 4) world to box: x and y in 0..1 over the map, z in 0..1 from the lamp on."""
+    blur: float
+    """Spacing of the soft samples, in map coordinates."""
+    bias: float
+    """Depth offset in map coordinates that keeps a surface from shading itself."""
+
+    @classmethod
+    def around(cls, casters: Iterable[Body], to_lamp: Array) -> ShadowBox:
+        """The box around the casters' vertices, seen from the lamp (unit direction (3,))."""
+        R_lamp_world = look_at(np.zeros(3), -to_lamp)[:3, :3].T
+        points = np.concatenate([body.world_vertices() for body in casters]) @ R_lamp_world.T
+        low, high = points.min(0) - MARGIN, points.max(0) + MARGIN
+        side = float(max(high[:2] - low[:2]))
+        size = np.array([side, side, high[2] - low[2] + REACH])
+        T_shadow_world = np.eye(4)
+        T_shadow_world[:3, :3] = R_lamp_world / size[:, None]
+        T_shadow_world[:3, 3] = -low / size
+        return cls(T_shadow_world, blur=SOFTNESS / side, bias=BIAS / size[2])
