@@ -262,7 +262,7 @@ class Intrinsics:
             ArrayError: If a number is missing, not finite or out of range.
         """
         try:
-            numbers = [float(value[name]) for name in ("fl_x", "fl_y", "cx", "cy")]
-            return cls(*numbers, int(value["w"]), int(value["h"]))
+            fl_x, fl_y, cx, cy = (float(value[name]) for name in ("fl_x", "fl_y", "cx", "cy"))
+            return cls(fl_x, fl_y, cx, cy, int(value["w"]), int(value["h"]))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ArrayError(f"intrinsics: needs the numbers fl_x, fl_y, cx, cy, w, h ({error!r})") from error

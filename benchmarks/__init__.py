@@ -1,0 +1,1 @@
+"""Scripts that make every number in the README and in RESULTS.md."""
