@@ -1,0 +1,195 @@
+"""What space knows about a home: features, free space, a signed distance field, and where everybody has been.
+
+The field is the authority on where bodies may be: a closed-form lookup costs microseconds where a query against the
+triangles costs milliseconds, and "unknown" counts as solid, so nobody walks out through a hole in the scan.
+"""
+
+import zipfile
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, Self
+
+import numpy as np
+
+from ats_sim.arrays import Array, checked
+from ats_sim.errors import ArrayError, HomeError
+from ats_sim.files import read_npz, write_npz
+
+OUTSIDE_DISTANCE = -1.0  # metres; what the distance field says beyond its grid
+MAX_VOLUME_BYTES = 2**30
+
+
+@dataclass(frozen=True, eq=False)
+class PerceptionVolume:
+    """Grids over a home, all in the home frame (metres, z up, main floor at z = 0)."""
+
+    origin: Array
+    """(3,) centre of voxel [0, 0, 0] of `features` and `occupancy`."""
+    voxel_size: float
+    """Edge of a feature voxel, metres."""
+    features: Array
+    """(C, X, Y, Z) float16 channels that the behaviour models perceive."""
+    feature_names: tuple[str, ...]
+    """C names of the channels."""
+    occupancy: Array
+    """(X, Y, Z) uint8: 0 unknown, 1 free, 2 occupied."""
+    sdf_origin: Array
+    """(3,) centre of voxel [0, 0, 0] of `sdf`."""
+    sdf_voxel_size: float
+    """Edge of a distance voxel, metres."""
+    sdf: Array
+    """(X, Y, Z) float16 metres: > 0 in free space, < 0 inside things and where nobody ever saw."""
+    visit_origin: Array
+    """(2,) centre of cell [0, 0] of the visit maps."""
+    visit_cell: float
+    """Edge of a visit cell, metres."""
+    agent_visits: Array
+    """(X, Y) float32 seconds that the real agent spent per cell."""
+    observer_visits: Array
+    """(X, Y) float32 seconds that the real observer spent per cell."""
+    agent_roots: Array
+    """(N, 4, 4) float32 recorded root poses."""
+    observer_cameras: Array
+    """(M, 4, 4) float32 recorded camera poses, OpenCV axes."""
+
+    def __post_init__(self) -> None:
+        channels = len(self.feature_names)
+        features = checked("features", self.features, (channels, None, None, None), dtype=np.float16)
+        grid = features.shape[1:]
+        visits = checked("agent_visits", self.agent_visits, (None, None), dtype=np.float32)
+        sdf = checked("sdf", self.sdf, (None, None, None), dtype=np.float16)
+        if min(sdf.shape) < 2:
+            raise ArrayError(f"sdf: shape {sdf.shape}, want at least two voxels along each axis")
+        arrays: dict[str, Any] = {
+            "origin": checked("origin", self.origin, (3,)),
+            "features": features,
+            "feature_names": tuple(str(name) for name in self.feature_names),
+            "occupancy": checked("occupancy", self.occupancy, grid, dtype=np.uint8),
+            "sdf_origin": checked("sdf_origin", self.sdf_origin, (3,)),
+            "sdf": sdf,
+            "visit_origin": checked("visit_origin", self.visit_origin, (2,)),
+            "agent_visits": visits,
+            "observer_visits": checked("observer_visits", self.observer_visits, visits.shape, dtype=np.float32),
+            "agent_roots": checked("agent_roots", self.agent_roots, (None, 4, 4), dtype=np.float32),
+            "observer_cameras": checked("observer_cameras", self.observer_cameras, (None, 4, 4), dtype=np.float32),
+        }
+        for name in ("voxel_size", "sdf_voxel_size", "visit_cell"):
+            size = float(checked(name, getattr(self, name), ()))
+            if size <= 0.0:
+                raise ArrayError(f"{name}: {size} m, want a positive length")
+            arrays[name] = size
+        for name, value in arrays.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read `perception.npz`.
+
+        Raises:
+            HomeError: If the file is missing, corrupt, unpacks to too much, or an array is missing, misshapen or NaN.
+        """
+        _refuse_bombs(path)
+        stored = read_npz(path, HomeError)
+        missing = [field.name for field in fields(cls) if field.name not in stored]
+        if missing:
+            raise HomeError(f"{path}: misses {', '.join(missing)}; export the home again")
+        try:
+            values: dict[str, Any] = {field.name: stored[field.name] for field in fields(cls)}
+            values["feature_names"] = tuple(stored["feature_names"].astype(str).reshape(-1).tolist())
+            return cls(**values)
+        except (ArrayError, TypeError, ValueError) as error:
+            raise HomeError(f"{path}: {error}") from error
+
+    def write(self, path: Path) -> None:
+        """Write `perception.npz` atomically."""
+        write_npz(path, **{field.name: np.asarray(getattr(self, field.name)) for field in fields(self)})
+
+    def sample_sdf(self, points: Array) -> Array:
+        """Distance (...) in metres at home-frame points (..., 3), trilinear; -1 outside the grid."""
+        grid = (np.asarray(points, dtype=np.float64) - self.sdf_origin) / self.sdf_voxel_size
+        shape = np.array(self.sdf.shape)
+        inside = ((grid >= 0.0) & (grid <= shape - 1)).all(-1)
+        low = np.clip(np.floor(np.where(np.isfinite(grid), grid, 0.0)).astype(np.int64), 0, shape - 2)
+        share = grid - low
+        flat = (low[..., 0] * shape[1] + low[..., 1]) * shape[2] + low[..., 2]
+        corners = self._flat_sdf[flat[..., None] + self._corner_steps]
+        z = share[..., 2, None]
+        along_z = corners[..., 0::2] * (1.0 - z) + corners[..., 1::2] * z
+        y = share[..., 1, None]
+        along_y = along_z[..., 0::2] * (1.0 - y) + along_z[..., 1::2] * y
+        x = share[..., 0]
+        return np.where(inside, along_y[..., 0] * (1.0 - x) + along_y[..., 1] * x, OUTSIDE_DISTANCE)
+
+    def sdf_gradient(self, points: Array) -> Array:
+        """Gradient (..., 3) of the distance at points (..., 3), by central differences of one voxel; points to free
+        space. It is not normalised: near 1 in front of a wall, 0 in the middle of a room."""
+        points = np.asarray(points, dtype=np.float64)
+        step = np.eye(3) * self.sdf_voxel_size
+        ahead = self.sample_sdf(points[..., None, :] + step)
+        behind = self.sample_sdf(points[..., None, :] - step)
+        return (ahead - behind) / (2.0 * self.sdf_voxel_size)
+
+    def inside_floor_plan(self, points: Array) -> Array:
+        """Whether points (..., 2 or 3) stand on the home's known floor plan: free space somewhere in their column."""
+        grid = np.rint((np.asarray(points)[..., :2] - self.sdf_origin[:2]) / self.sdf_voxel_size).astype(np.int64)
+        shape = np.array(self.sdf.shape[:2])
+        inside = ((grid >= 0) & (grid < shape)).all(-1)
+        cell = np.clip(grid, 0, shape - 1)
+        return np.asarray(inside & self._floor_plan[cell[..., 0], cell[..., 1]])
+
+    def visit_seconds(self, visits: Array, points: Array) -> Array:
+        """Seconds (...) that a visit map (X, Y) recorded in the 3x3 cells around points (..., 2 or 3)."""
+        cell = np.rint((np.asarray(points)[..., :2] - self.visit_origin) / self.visit_cell).astype(np.int64)
+        around = cell[..., None, :] + self._neighbours
+        shape = np.array(visits.shape)
+        inside = ((around >= 0) & (around < shape)).all(-1)
+        around = np.clip(around, 0, shape - 1)
+        return np.asarray(np.where(inside, visits[around[..., 0], around[..., 1]], 0.0).sum(-1))
+
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Lowest and highest corner (3,), (3,) of the distance grid."""
+        return self.sdf_origin, self.sdf_origin + (np.array(self.sdf.shape) - 1) * self.sdf_voxel_size
+
+    @cached_property
+    def _flat_sdf(self) -> Array:
+        return self.sdf.astype(np.float64).reshape(-1)
+
+    @cached_property
+    def _corner_steps(self) -> Array:
+        row, column = self.sdf.shape[1] * self.sdf.shape[2], self.sdf.shape[2]
+        return np.array([x * row + y * column + z for x in (0, 1) for y in (0, 1) for z in (0, 1)])
+
+    @cached_property
+    def _neighbours(self) -> Array:
+        return np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)])
+
+    @cached_property
+    def _floor_plan(self) -> Array:
+        return np.asarray((self.sdf > 0).any(-1))
+
+
+def _refuse_bombs(path: Path) -> None:
+    """Refuse an npz that would unpack to more than a home can need, before anything is unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                with archive.open(entry) as stream:
+                    _refuse_false_header(path, entry.filename, entry.file_size, stream)
+            size = sum(entry.file_size for entry in archive.infolist())
+    except FileNotFoundError as missing:
+        raise HomeError(f"{path}: no such file") from missing
+    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as broken:
+        raise HomeError(f"{path}: not a readable npz file ({broken})") from broken
+    if size > MAX_VOLUME_BYTES:
+        raise HomeError(f"{path}: would unpack to {size} bytes, more than {MAX_VOLUME_BYTES}")
+
+
+def _refuse_false_header(path: Path, name: str, size: int, stream: IO[bytes]) -> None:
+    """Refuse an array whose header promises more numbers than its bytes hold: NumPy would allocate them first."""
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    if int(np.prod(shape, dtype=object)) * dtype.itemsize > size:
+        raise HomeError(f"{path}: {name} claims shape {shape} but holds only {size} bytes")
