@@ -1,21 +1,20 @@
 """GLSL programs of the moderngl backend.
 
-The shading model, which the other backends repeat in numpy: colours are linear; a surface turned away from the eye is
-lit as if it were two-sided; light is ``color * (ambient * (0.8 + 0.2 n_z) + strength * max(0, n . lamp) * lit)`` where
-``lit`` falls to ``1 - shadow`` in full shadow; unlit surfaces get ``color * (0.55 + 0.45 lit)``.
+Two passes: the first writes surface colour, normal and (z-depth, label) of the nearest surface; the second lights each
+pixel once. In software OpenGL small triangles run the fragment program many times per pixel, so the first must be
+cheap. The shading model, which ats_sim.rendering.shading repeats in numpy, is described there.
 """
 
 from __future__ import annotations
 
-VERTEX = """
+SURFACE_VERTEX = """
 #version 330
 uniform mat4 T_clip_world;
 uniform mat4 T_world_mesh;
-uniform mat4 T_shadow_world;
-uniform vec4 depth_axis;
 uniform float cut_height;
 in vec3 in_position;
 in vec3 in_normal;
+out vec3 v_normal;
 #ifdef TEXTURED
 in vec2 in_uv;
 out vec2 v_uv;
@@ -23,16 +22,9 @@ out vec2 v_uv;
 in vec3 in_color;
 out vec3 v_color;
 #endif
-out vec3 v_normal;
-out vec3 v_world;
-out vec3 v_shadow;
-out float v_depth;
 void main() {
     vec4 world = T_world_mesh * vec4(in_position, 1.0);
-    v_world = world.xyz;
     v_normal = mat3(T_world_mesh) * in_normal;
-    v_depth = dot(depth_axis, world);
-    v_shadow = (T_shadow_world * world).xyz;
 #ifdef TEXTURED
     v_uv = in_uv;
 #else
@@ -43,65 +35,103 @@ void main() {
 }
 """
 
-FRAGMENT = """
+SURFACE_FRAGMENT = """
 #version 330
-uniform vec3 eye;
-uniform vec3 lamp;
-uniform vec3 light_color;
 uniform vec3 tint;
-uniform float ambient;
-uniform float strength;
-uniform float shadow;
 uniform float label;
-uniform bool unlit;
-uniform bool any_shadow;
-uniform float blur;
-uniform sampler2DShadow shadow_map;
+uniform float unlit;
+in vec3 v_normal;
 #ifdef TEXTURED
 uniform sampler2D albedo_map;
 in vec2 v_uv;
 #else
 in vec3 v_color;
 #endif
-in vec3 v_normal;
-in vec3 v_world;
-in vec3 v_shadow;
-in float v_depth;
-layout(location = 0) out vec4 out_color;
-layout(location = 1) out vec2 out_depth_label;
-
-float lit_share() {
-    if (!any_shadow || any(lessThan(v_shadow, vec3(0.0))) || any(greaterThan(v_shadow, vec3(1.0)))) return 1.0;
-    float sum = 0.0;
-    for (int i = -1; i <= 1; i++)
-        for (int j = -1; j <= 1; j++)
-            sum += texture(shadow_map, vec3(v_shadow.xy + blur * vec2(i, j), v_shadow.z));
-    return 1.0 - shadow * (1.0 - sum / 9.0);
-}
-
-vec3 encode(vec3 light) {
-    light = clamp(light, 0.0, 1.0);
-    return mix(1.055 * pow(light, vec3(1.0 / 2.4)) - 0.055, 12.92 * light, lessThanEqual(light, vec3(0.0031308)));
-}
-
+layout(location = 0) out vec4 out_albedo;
+layout(location = 1) out vec4 out_normal;
+layout(location = 2) out vec2 out_depth_label;
 void main() {
 #ifdef TEXTURED
     vec3 albedo = texture(albedo_map, v_uv).rgb;
 #else
     vec3 albedo = v_color;
 #endif
-    float lit = lit_share();
-    vec3 light;
-    if (unlit) {
-        light = light_color * (0.55 + 0.45 * lit);
-    } else {
-        vec3 normal = normalize(v_normal);
-        if (dot(normal, eye - v_world) < 0.0) normal = -normal;
-        float diffuse = strength * max(dot(normal, lamp), 0.0) * lit;
-        light = light_color * (ambient * (0.8 + 0.2 * normal.z) + diffuse);
+    out_albedo = vec4(albedo * tint, 1.0);
+    out_normal = vec4(v_normal * 0.5 + 0.5, unlit);
+    out_depth_label = vec2(1.0 / gl_FragCoord.w, label);
+}
+"""
+
+LIGHT_VERTEX = """
+#version 330
+void main() {
+    gl_Position = vec4(gl_VertexID == 1 ? 3.0 : -1.0, gl_VertexID == 2 ? 3.0 : -1.0, 0.0, 1.0);
+}
+"""
+
+LIGHT_FRAGMENT = """
+#version 330
+uniform sampler2D albedo_map;
+uniform sampler2D normal_map;
+uniform sampler2D depth_label_map;
+uniform sampler2DShadow shadow_map;
+uniform mat4 T_world_camera;
+uniform mat4 T_shadow_world;
+uniform vec4 pinhole;
+uniform vec3 lamp;
+uniform vec3 light_color;
+uniform vec3 horizon;
+uniform vec3 zenith;
+uniform float ambient;
+uniform float strength;
+uniform float shadow;
+uniform float blur;
+uniform bool any_shadow;
+layout(location = 0) out vec4 out_color;
+
+vec3 decode(vec3 c) {
+    return mix(pow((c + 0.055) / 1.055, vec3(2.4)), c / 12.92, lessThanEqual(c, vec3(0.04045)));
+}
+
+vec3 encode(vec3 c) {
+    c = clamp(c, 0.0, 1.0);
+    return mix(1.055 * pow(c, vec3(1.0 / 2.4)) - 0.055, 12.92 * c, lessThanEqual(c, vec3(0.0031308)));
+}
+
+vec3 sky(vec3 ray) {
+    float elevation = ray.z / length(ray);
+    vec3 color = mix(horizon, zenith, clamp(elevation * 1.4, 0.0, 1.0));
+    return color * (1.0 - 0.55 * clamp(-elevation * 3.0, 0.0, 1.0));
+}
+
+float lit_share(vec3 world) {
+    vec3 place = (T_shadow_world * vec4(world, 1.0)).xyz;
+    if (!any_shadow || any(lessThan(place, vec3(0.0))) || any(greaterThan(place, vec3(1.0)))) return 1.0;
+    float sum = 0.0;
+    for (int i = -1; i <= 1; i++)
+        for (int j = -1; j <= 1; j++)
+            sum += texture(shadow_map, vec3(place.xy + blur * vec2(i, j), place.z));
+    return 1.0 - shadow * (1.0 - sum / 9.0);
+}
+
+void main() {
+    ivec2 pixel = ivec2(gl_FragCoord.xy);
+    vec2 image = (vec2(pixel) - pinhole.zw) / pinhole.xy;
+    vec3 ray = mat3(T_world_camera) * vec3(image, 1.0);
+    vec2 depth_label = texelFetch(depth_label_map, pixel, 0).rg;
+    if (depth_label.y == 0.0) {
+        out_color = vec4(sky(ray), 1.0);
+        return;
     }
-    out_color = vec4(encode(albedo * tint * light), 1.0);
-    out_depth_label = vec2(v_depth, label);
+    vec4 surface = texelFetch(normal_map, pixel, 0);
+    vec3 albedo = decode(texelFetch(albedo_map, pixel, 0).rgb);
+    float lit = lit_share(T_world_camera[3].xyz + ray * depth_label.x);
+    vec3 normal = normalize(surface.xyz - 0.5);
+    if (dot(normal, ray) > 0.0) normal = -normal;
+    float diffuse = strength * max(dot(normal, lamp), 0.0) * lit;
+    float shaded = ambient * (0.8 + 0.2 * normal.z) + diffuse;
+    float light = surface.w > 0.5 ? 0.55 + 0.45 * lit : shaded;
+    out_color = vec4(encode(albedo * light * light_color), 1.0);
 }
 """
 

@@ -42,3 +42,9 @@ class ShadowBox:
         T_shadow_world[:3, :3] = R_lamp_world / size[:, None]
         T_shadow_world[:3, 3] = -low / size
         return cls(T_shadow_world, blur=SOFTNESS / side, bias=BIAS / size[2])
+
+    def biased(self) -> Array:
+        """T_shadow_world (4, 4) with the points that ask moved a little towards the lamp."""
+        moved = self.T_shadow_world.copy()
+        moved[2, 3] -= self.bias
+        return moved
