@@ -133,5 +133,5 @@ class Shelf(Generic[B]):
 
 def unit(vectors: Array) -> Array:
     """Vectors (..., 3) at length one; zero vectors stay zero."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    length = np.sqrt(np.einsum("...k,...k->...", vectors, vectors))[..., None]
     return vectors / np.where(length > 0.0, length, 1.0)

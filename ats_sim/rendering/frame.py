@@ -114,16 +114,3 @@ class Lighting:
         """(3,) unit vector towards the lamp, world frame."""
         direction = np.array(self.direction, dtype=np.float64)
         return direction / np.linalg.norm(direction)
-
-
-def paint_sky(rgb: Array, empty: Array, camera: Camera, lighting: Lighting) -> None:
-    """Fill the pixels of rgb (H, W, 3) uint8 where empty (H, W) bool with the sky, in place."""
-    if not empty.any():
-        return
-    rays = camera.rays()[empty]
-    elevation = rays[:, 2] / np.linalg.norm(rays, axis=1)
-    blend = np.clip(elevation * 1.4, 0.0, 1.0)[:, None]
-    sky = np.array(lighting.horizon) * (1.0 - blend) + np.array(lighting.zenith) * blend
-    # Below the horizon there is no sky: a quiet dark floor keeps the horizon readable.
-    below = np.clip(-elevation * 3.0, 0.0, 1.0)[:, None]
-    rgb[empty] = np.round(sky * (1.0 - 0.55 * below)).astype(np.uint8)

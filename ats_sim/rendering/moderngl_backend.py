@@ -26,7 +26,7 @@ from ats_sim.rendering.shaders import (
     SURFACE_VERTEX,
     textured,
 )
-from ats_sim.rendering.shadow import RESOLUTION, ShadowBox
+from ats_sim.rendering.shadow import RESOLUTION, SOFTNESS, ShadowBox
 
 GL_CLIP_DISTANCE0 = 0x3000
 MAPS = ("albedo_map", "normal_map", "depth_label_map", "shadow_map")
@@ -234,7 +234,7 @@ class ModernglRenderer:
         light["any_shadow"].value = box is not None
         if box is not None:
             light["T_shadow_world"].write(_columns(box.biased()))
-            light["blur"].value = box.blur
+            light["blur"].value = SOFTNESS / float(box.size[0])
         for unit, picture in enumerate((*target.maps, self._shadow_map)):
             picture.use(unit)
         target.picture.use()

@@ -13,10 +13,12 @@ from ats_sim.rendering.body import Body
 
 RESOLUTION = 384
 SOFTNESS = 0.02
+"""Spacing of the soft samples, metres."""
 REACH = 3.0
 """How far behind the casters a shadow still falls, metres."""
 MARGIN = 0.08
 BIAS = 0.015
+"""Offset towards the lamp that keeps a surface from shading itself, metres."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,8 @@ class ShadowBox:
 
     T_shadow_world: Array
     """(4, 4) world to box: x and y in 0..1 over the map, z in 0..1 from the lamp on."""
-    blur: float
-    """Spacing of the soft samples, in map coordinates."""
-    bias: float
-    """Depth offset in map coordinates that keeps a surface from shading itself."""
+    size: Array
+    """(3,) metres of the box along its axes."""
 
     @classmethod
     def around(cls, casters: Iterable[Body], to_lamp: Array) -> ShadowBox:
@@ -41,10 +41,15 @@ class ShadowBox:
         T_shadow_world = np.eye(4)
         T_shadow_world[:3, :3] = R_lamp_world / size[:, None]
         T_shadow_world[:3, 3] = -low / size
-        return cls(T_shadow_world, blur=SOFTNESS / side, bias=BIAS / size[2])
+        return cls(T_shadow_world, size)
+
+    @property
+    def axes(self) -> Array:
+        """(2, 3) unit world directions of the map's x and y."""
+        return self.T_shadow_world[:2, :3] * self.size[:2, None]
 
     def biased(self) -> Array:
         """T_shadow_world (4, 4) with the points that ask moved a little towards the lamp."""
         moved = self.T_shadow_world.copy()
-        moved[2, 3] -= self.bias
+        moved[2, 3] -= BIAS / self.size[2]
         return moved
