@@ -148,14 +148,12 @@ class TsdfVolume:
 
 def _trilinear(values: Array, share: Array, voxel_size: float) -> tuple[Array, Array]:
     """Value (N,) and gradient (N,3) of corner values (N,2,2,2) at shares (N,3) of a voxel."""
-    x, y, z = share.T[:, :, None, None]
+    x, y, z = share[:, 0, None, None], share[:, 1, None], share[:, 2]
     along_x = values[:, 0] * (1 - x) + values[:, 1] * x
     slope_x = values[:, 1] - values[:, 0]
-    y, z = y[:, 0], z[:, :, 0][:, 0]
     along_xy = along_x[:, 0] * (1 - y) + along_x[:, 1] * y
     slope_xy = slope_x[:, 0] * (1 - y) + slope_x[:, 1] * y
     slope_y = along_x[:, 1] - along_x[:, 0]
-    z = z[:, 0]
     value = along_xy[:, 0] * (1 - z) + along_xy[:, 1] * z
     gradient = np.stack([slope_xy[:, 0] * (1 - z) + slope_xy[:, 1] * z,
                          slope_y[:, 0] * (1 - z) + slope_y[:, 1] * z,

@@ -1,0 +1,95 @@
+"""The keypoints of posed frames as one map that pictures are localised in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.geometry import Intrinsics, inverse, transform_points
+from ats_sim.reconstruction.registration.keypoints import FrameKeypoints
+
+SAME_PLACE = 0.2
+RIVALS = 8
+RATIO = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class KeypointMap:
+    """M keypoints of F posed frames."""
+
+    points: Array
+    """(M, 3) world, metres."""
+    descriptors: Array
+    """(M, 128) float32, unit length."""
+    frame: Array
+    """(M,) which frame saw it."""
+    T_world_camera: Array
+    """(F, 4, 4) the frames' cameras."""
+
+    @classmethod
+    def build(cls, frames: Sequence[FrameKeypoints], T_world_camera: Array) -> KeypointMap:
+        """Lift the keypoints with known depth of frames seen from known cameras (F,4,4)."""
+        lifted = [np.flatnonzero(keypoints.depth > 0) for keypoints in frames]
+        points = [transform_points(T, k.points[i]) for k, T, i in zip(frames, T_world_camera, lifted, strict=True)]
+        return cls(np.concatenate(points), np.concatenate([k.descriptors[i] for k, i in zip(frames, lifted, strict=True)]),
+                   np.repeat(np.arange(len(frames)), [len(i) for i in lifted]), np.asarray(T_world_camera))
+
+    def joined(self, other: KeypointMap) -> KeypointMap:
+        """This map and another one of the same world."""
+        return KeypointMap(np.concatenate([self.points, other.points]),
+                           np.concatenate([self.descriptors, other.descriptors]),
+                           np.concatenate([self.frame, other.frame + len(self.T_world_camera)]),
+                           np.concatenate([self.T_world_camera, other.T_world_camera]))
+
+    def match(self, descriptors: Array) -> tuple[Array, Array]:
+        """Match against the whole map: which query (n,) and which map point (n,). The rival of the ratio test is the
+        best descriptor of ANOTHER place, since neighbouring frames saw the same point many times."""
+        if not len(descriptors) or len(self.points) <= RIVALS:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        similarity = descriptors @ self.descriptors.T
+        starts = np.flatnonzero(np.diff(self.frame, prepend=-1))
+        ends = np.append(starts[1:], len(self.frame))
+        best = np.stack([similarity[:, a:b].argmax(axis=1) + a for a, b in zip(starts, ends, strict=True)], axis=1)
+        return _best_of_candidates(np.take_along_axis(similarity, best, axis=1), best, self.points)
+
+    def match_near(self, keypoints: FrameKeypoints, intrinsics: Intrinsics, T_world_camera: Array, radius: float,
+                   frames: int = 6) -> tuple[Array, Array]:
+        """As :meth:`match`, only among points of the `frames` most similar views that project within `radius` pixels
+        of the keypoint under a first guess of the camera."""
+        chosen = self._points_of_similar_views(intrinsics, T_world_camera, frames)
+        if not len(keypoints) or len(chosen) <= RIVALS:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        u, v, z = intrinsics.project(transform_points(inverse(T_world_camera), self.points[chosen]))
+        similarity = keypoints.descriptors @ self.descriptors[chosen].T
+        off = (keypoints.pixels[:, :1] - u) ** 2 + (keypoints.pixels[:, 1:] - v) ** 2
+        known = keypoints.depth[:, None] > 0
+        far = known & (np.abs(keypoints.depth[:, None] - z) > 0.3 + 0.05 * z)
+        similarity[(off > radius**2) | far] = 0.0
+        top = np.argpartition(similarity, -RIVALS, axis=1)[:, -RIVALS:]
+        query, index = _best_of_candidates(similarity[np.arange(len(top))[:, None], top], top, self.points[chosen],
+                                           floor=0.75)
+        return query, chosen[index]
+
+    def _points_of_similar_views(self, intrinsics: Intrinsics, T_world_camera: Array, frames: int) -> Array:
+        u, v, z = intrinsics.project(transform_points(inverse(T_world_camera), self.points))
+        inside = (z > 0.1) & (u > 0) & (v > 0) & (u < intrinsics.width) & (v < intrinsics.height)
+        shared = np.bincount(self.frame[inside], minlength=len(self.T_world_camera)).astype(np.float64)
+        alike = self.T_world_camera[:, :3, 2] @ T_world_camera[:3, 2]
+        away = np.linalg.norm(self.T_world_camera[:, :3, 3] - T_world_camera[:3, 3], axis=1)
+        score = shared * np.clip(alike, 0.0, 1.0) ** 2 / (0.5 + away)
+        best = np.argsort(-score)[:frames]
+        return np.flatnonzero(inside & np.isin(self.frame, best[score[best] > 0]))
+
+
+def _best_of_candidates(similarity: Array, index: Array, points: Array, floor: float = 0.0) -> tuple[Array, Array]:
+    """Ratio test of each row's best candidate (N,R) against the best one of another place."""
+    rows = np.arange(len(index))
+    best = similarity.argmax(axis=1)
+    winner, top = index[rows, best], similarity[rows, best]
+    elsewhere = np.linalg.norm(points[index] - points[winner][:, None], axis=2) > SAME_PLACE
+    rival = np.where(elsewhere, similarity, 0.0).max(axis=1)
+    keep = (np.sqrt(np.maximum(1 - top, 0)) < RATIO * np.sqrt(np.maximum(1 - rival, 1e-9))) & (top > floor)
+    return rows[keep], winner[keep]

@@ -1,0 +1,83 @@
+"""How a camera moved within its own video: the device's odometry, or frame-to-frame RGB-D keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.geometry import Intrinsics, geodesic_angle, inverse
+from ats_sim.reconstruction.registration.keypoints import FrameKeypoints, mutual_matches
+from ats_sim.reconstruction.registration.localizer import locate
+
+FASTEST_MOVE = 4.0
+FASTEST_TURN = np.radians(360.0)
+FEWEST_MATCHES = 10
+LEAPS = (1, 2, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Odometry:
+    """Poses that are right relative to each other within a segment, in a frame of their own."""
+
+    T_odometry_camera: Array
+    """(N, 4, 4)."""
+    segment: Array
+    """(N,) int, rising; where it changes, the track was lost in between."""
+    sigma_position: float
+    """Expected error of one step, metres."""
+    sigma_rotation: float
+    """Expected error of one step, radians."""
+
+
+def device_odometry(T_odometry_camera: Array, times: Array) -> Odometry:
+    """The device's poses (N,4,4), cut where they jump faster than a hand moves (4 m/s or 360 deg/s)."""
+    steps = inverse(T_odometry_camera[:-1]) @ T_odometry_camera[1:]
+    elapsed = np.maximum(np.diff(times), 1e-3)
+    angle = geodesic_angle(np.eye(3), steps[:, :3, :3])
+    jump = (np.linalg.norm(steps[:, :3, 3], axis=1) > np.maximum(FASTEST_MOVE * elapsed, 0.3)) \
+        | (angle > np.maximum(FASTEST_TURN * elapsed, np.radians(20.0)))
+    return Odometry(np.asarray(T_odometry_camera), np.concatenate([[0], np.cumsum(jump)]), 0.003, np.radians(0.08))
+
+
+def visual_odometry(frames: Sequence[FrameKeypoints], intrinsics: Intrinsics, *, seed: int = 0) -> Odometry:
+    """Chain relative poses between neighbours (or, where that fails, up to three frames apart) from keypoints with
+    depth; each new frame hangs on the earlier one it shares most matches with."""
+    poses = np.tile(np.eye(4), (len(frames), 1, 1))
+    segment = np.zeros(len(frames), dtype=np.int64)
+    for i in range(1, len(frames)):
+        step = _best_step(frames, i, segment, intrinsics, seed)
+        segment[i] = segment[i - 1] + (step is None)
+        if step is not None:
+            earlier, relative = step
+            poses[i] = poses[earlier] @ relative
+    return Odometry(poses, segment, 0.02, np.radians(0.6))
+
+
+def relative_pose(earlier: FrameKeypoints, later: FrameKeypoints, intrinsics: Intrinsics, *, seed: int = 0
+                  ) -> tuple[Array, int] | None:
+    """T_earlier_later (4,4) and the number of agreeing matches, or None where too few agree."""
+    pairs = mutual_matches(later.descriptors, earlier.descriptors)
+    pairs = pairs[earlier.depth[pairs[:, 1]] > 0]
+    found = locate(later.pixels[pairs[:, 0]], earlier.points[pairs[:, 1]], intrinsics, seed=seed,
+                   pixel_error=0.006 * intrinsics.fl_x)
+    if found is None or found.support < FEWEST_MATCHES:
+        return None
+    return found.T_world_camera, found.support
+
+
+def _best_step(frames: Sequence[FrameKeypoints], i: int, segment: Array, intrinsics: Intrinsics, seed: int
+               ) -> tuple[int, Array] | None:
+    best: tuple[int, Array] | None = None
+    most = 0
+    for leap in LEAPS:
+        if i - leap < 0 or segment[i - leap] != segment[i - 1]:
+            break
+        found = relative_pose(frames[i - leap], frames[i], intrinsics, seed=seed)
+        if found is not None and found[1] > most:
+            best, most = (i - leap, found[0]), found[1]
+        if most >= 40:
+            break
+    return best
