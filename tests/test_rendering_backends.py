@@ -17,7 +17,10 @@ CAMERA = Camera(
 )
 
 
-def box(size: tuple[float, float, float], middle: tuple[float, float, float], color: tuple[int, int, int]) -> TriangleMesh:
+Triple = tuple[float, float, float]
+
+
+def box(size: Triple, middle: Triple, color: tuple[int, int, int]) -> TriangleMesh:
     corners = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
     faces = [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1]]
     faces += [[2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3]]
@@ -36,9 +39,9 @@ def draw(backend: str, lighting: Lighting | None = None) -> Frame:
         renderer = open_renderer(backend)  # type: ignore[arg-type]
     except RenderError as error:
         pytest.skip(str(error))
-    furniture = merge([box((1, 0.6, 0.5), (0.8, 0.9, 0.25), (60, 90, 190)), box((0.4, 0.4, 1), (1.5, -1, 0.5), (90, 160, 60))])
+    furniture = [box((1, 0.6, 0.5), (0.8, 0.9, 0.25), (60, 90, 190)), box((0.4, 0.4, 1), (1.5, -1, 0.5), (90, 160, 60))]
     renderer.add(checkered_floor(), 1)
-    renderer.add(furniture, 1)
+    renderer.add(merge(furniture), 1)
     agent = renderer.add(box((0.5, 0.16, 0.18), (0, 0, 0), (200, 130, 60)), 2, casts_shadow=True)
     pose = np.eye(4)
     pose[:3, 3] = [0.0, 0.0, 0.2]
@@ -75,7 +78,8 @@ def test_lambert_is_the_closed_form(backend: str) -> None:
     light = Lighting(ambient=0.3, strength=0.6, direction=(1.0, 0.0, 1.0), color=(1.0, 0.8, 0.6))
     renderer = open_renderer(backend)  # type: ignore[arg-type]
     corners = np.array([[-4.0, -4, 0], [4, -4, 0], [4, 4, 0], [-4, 4, 0]])
-    renderer.add(TriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]]), colors=np.tile(np.uint8([200, 100, 50]), (4, 1))), 1)
+    colors = np.tile(np.uint8([200, 100, 50]), (4, 1))
+    renderer.add(TriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]]), colors=colors), 1)
     pixel = renderer.render(CAMERA, light).rgb[100, 90]
     renderer.close()
     albedo = linear_from_fraction(np.array([200, 100, 50]) / 255.0)

@@ -155,7 +155,8 @@ class ModernglRenderer:
             return
         self._closed = True
         with self._context:
-            for item in [*self._shelf.clear(), *self._targets.values()]:
+            held: list[_Drawn | _Target] = [*self._shelf.clear(), *self._targets.values()]
+            for item in held:
                 item.release()
         self._context.release()
 
@@ -248,7 +249,8 @@ def _open_context() -> Any:
     except ImportError as error:
         raise RenderError(f"moderngl is not installed ({error}): pip install moderngl") from error
     try:
-        return moderngl.create_context(standalone=True, backend="egl", require=330)
+        options: dict[str, Any] = {"standalone": True, "backend": "egl", "require": 330}
+        return moderngl.create_context(**options)
     except Exception as error:
         # moderngl and glcontext raise plain Exceptions, each driver with its own words.
         raise RenderError(f"no EGL context for OpenGL 3.3: {error}") from error

@@ -93,9 +93,10 @@ class PyrenderRenderer:
         try:
             self._canvas.viewport_width = camera.intrinsics.width
             self._canvas.viewport_height = camera.intrinsics.height
-            albedo, depth = self._canvas.render(self._scene, flags=flags.FLAT | flags.SKIP_CULL_FACES)
+            albedo, _ = self._canvas.render(self._scene, flags=flags.FLAT)
             colors = {held.node: _label_color(held.body.label) for held in self._shelf}
-            painted, _ = self._canvas.render(self._scene, flags=flags.SEG | flags.SKIP_CULL_FACES, seg_node_map=colors)
+            # Only the label pass looks through pixel centres; the colour pass is multisampled, and so is its depth.
+            painted, depth = self._canvas.render(self._scene, flags=flags.SEG, seg_node_map=colors)
         finally:
             self._scene.remove_node(node)
         labels = painted.astype(np.int32) @ np.array([1, 256, 65536], dtype=np.int32)
@@ -115,16 +116,18 @@ class PyrenderRenderer:
 
     def _mesh(self, body: Body) -> Any:
         pyrender, mesh = self._pyrender, body.mesh
+        # The label pass always culls back faces, so every face is there both ways round.
+        faces = np.concatenate([mesh.faces, mesh.faces[:, ::-1]])
         tint = np.array([*body.tint, 1.0])
         if mesh.texture is None:
             color = np.clip(body.colors * tint[:3], 0, 255).astype(np.uint8)
             opaque = np.full((len(color), 1), 255, dtype=np.uint8)
-            primitive = pyrender.Primitive(mesh.vertices, indices=mesh.faces, color_0=np.hstack([color, opaque]))
+            primitive = pyrender.Primitive(mesh.vertices, indices=faces, color_0=np.hstack([color, opaque]))
         else:
             texture = pyrender.Texture(source=mesh.texture, source_channels="RGB")
             material = pyrender.MetallicRoughnessMaterial(baseColorTexture=texture, baseColorFactor=tint)
-            uv = np.stack([mesh.uv[:, 0], mesh.uv[:, 1]], axis=1) if mesh.uv is not None else None
-            primitive = pyrender.Primitive(mesh.vertices, indices=mesh.faces, texcoord_0=uv, material=material)
+            uv = np.array([0.0, 1.0]) + np.array([1.0, -1.0]) * mesh.uv
+            primitive = pyrender.Primitive(mesh.vertices, indices=faces, texcoord_0=uv, material=material)
         return pyrender.Mesh([primitive], is_visible=body.visible)
 
     def _light(self, albedo: Array, depth: Array, labels: Array, camera: Camera, lighting: Lighting) -> Array:
