@@ -7,7 +7,9 @@ from typing import Literal
 
 from ats_sim.arrays import Array
 from ats_sim.mesh import TriangleMesh
+from ats_sim.reconstruction.capture.synthesis.atlas import Atlas
 from ats_sim.reconstruction.capture.synthesis.nav_grid import NavGrid
+from ats_sim.reconstruction.capture.synthesis.patch import Patch
 
 __all__ = ["Affordance", "AffordanceKind", "HomeLayout", "Lamp", "NavGrid", "Room", "Window"]
 
@@ -66,6 +68,7 @@ class HomeLayout:
 
     ``nav`` holds the floor cells where a cat's trunk fits (also under tables), ``walk`` those where a person fits.
     The mesh carries uv and one texture, without light; ``doors`` (D, 2) are the middles of the openings.
+    ``patches`` are the mesh's surfaces one by one, ``atlas`` says where each lies in the texture.
     """
 
     mesh: TriangleMesh
@@ -76,6 +79,8 @@ class HomeLayout:
     windows: tuple[Window, ...]
     lamps: tuple[Lamp, ...]
     doors: Array
+    patches: tuple[Patch, ...]
+    atlas: Atlas
     floor_height: float = 0.0
 
     def of_kind(self, kind: AffordanceKind) -> tuple[Affordance, ...]:
