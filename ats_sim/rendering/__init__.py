@@ -1,6 +1,27 @@
 """Pictures of a home: colour, depth and labels of every pixel, with or without OpenGL."""
 
 from ats_sim.rendering.frame import Camera, Frame, Lighting
+from ats_sim.rendering.home_renderer import (
+    AGENT_LABEL,
+    OBSERVER_LABEL,
+    OVERLAY_LABEL,
+    SCENE_LABEL,
+    HomeRenderer,
+    Overlay,
+)
 from ats_sim.rendering.renderer import Backend, Renderer, open_renderer
 
-__all__ = ["Backend", "Camera", "Frame", "Lighting", "Renderer", "open_renderer"]
+__all__ = [
+    "AGENT_LABEL",
+    "Backend",
+    "Camera",
+    "Frame",
+    "HomeRenderer",
+    "Lighting",
+    "OBSERVER_LABEL",
+    "OVERLAY_LABEL",
+    "Overlay",
+    "Renderer",
+    "SCENE_LABEL",
+    "open_renderer",
+]

@@ -1,0 +1,58 @@
+"""Where to look from: through the observer's eyes, over the observer's shoulder, or down on the whole home."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.geometry import Intrinsics, look_at
+from ats_sim.rendering.frame import Camera
+
+BEHIND, ABOVE, AHEAD = 1.7, 0.45, 1.5
+CUT_HEIGHT = 2.0
+TILT = np.radians(24.0)
+WALL_CLEARANCE = 0.12
+
+
+def observer_camera(intrinsics: Intrinsics, T_world_camera: Array) -> Camera:
+    """What the observer sees from the eyes' pose (4, 4)."""
+    return Camera(intrinsics, T_world_camera)
+
+
+def third_person_camera(
+    intrinsics: Intrinsics, T_world_camera: Array, clearance: Callable[[Array], Array] | None = None
+) -> Camera:
+    """From behind and above the observer whose eyes are at a pose (4, 4).
+
+    clearance maps world points (N, 3) to metres of free space; the camera then stays on this side of walls.
+    """
+    eyes, forward = T_world_camera[:3, 3], T_world_camera[:3, 2]
+    level = np.array([forward[0], forward[1], 0.0]) / max(float(np.hypot(forward[0], forward[1])), 1e-6)
+    wanted = eyes - BEHIND * level + np.array([0.0, 0.0, ABOVE])
+    target = eyes + AHEAD * level + np.array([0.0, 0.0, AHEAD * forward[2] - 0.55])
+    shares = np.linspace(0.0, 1.0, 35)
+    way = eyes + shares[:, None] * (wanted - eyes)
+    reach = len(way) - 1
+    if clearance is not None:
+        blocked = np.asarray(clearance(way)) < WALL_CLEARANCE
+        reach = int(np.argmax(blocked[1:])) if blocked[1:].any() else reach
+    return Camera(intrinsics, look_at(way[max(reach, 1)], target))
+
+
+def birdseye_camera(
+    intrinsics: Intrinsics, low: Array, high: Array, *, cut_height: float = CUT_HEIGHT, margin: float = 1.04
+) -> Camera:
+    """Down on a home that fills the box low (3,) to high (3,), slightly from the south, its roof taken off."""
+    top = min(float(high[2]), cut_height)
+    corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], top)])
+    middle = (corners.min(0) + corners.max(0)) / 2.0
+    direction = np.array([0.0, -np.sin(TILT), np.cos(TILT)])
+    T_world_camera = look_at(middle + direction, middle)
+    in_camera = (corners - middle) @ T_world_camera[:3, :3]
+    half = np.array([intrinsics.width / intrinsics.fl_x, intrinsics.height / intrinsics.fl_y]) / 2.0
+    # A corner at lateral offset a and depth offset d fits once distance + d >= a / half.
+    distance = float((np.abs(in_camera[:, :2]) / half - in_camera[:, 2:]).max()) * margin
+    T_world_camera[:3, 3] = middle + direction * distance
+    return Camera(intrinsics, T_world_camera, near=0.1, far=distance + 50.0, cut_height=cut_height)

@@ -1,0 +1,69 @@
+"""Small meshes that are drawn but belong to no home: the observer's figure, the goal's marker, dots along a path."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.mesh import TriangleMesh, merge
+
+SIDES = 20
+COAT, SKIN, HAIR = (70, 98, 128), (222, 180, 150), (74, 58, 48)
+GOLD = (255, 196, 48)
+
+
+def lathe(radii: Array, heights: Array, color: tuple[int, int, int]) -> TriangleMesh:
+    """Turn a profile of radii (K,) at heights (K,), metres, around the z axis."""
+    angle = np.linspace(0.0, 2.0 * np.pi, SIDES, endpoint=False)
+    around = np.stack([np.cos(angle), np.sin(angle), np.zeros(SIDES)], axis=-1)
+    vertices = np.asarray(radii)[:, None, None] * around + np.asarray(heights)[:, None, None] * np.array([0, 0, 1.0])
+    ring = np.arange(len(radii) * SIDES).reshape(len(radii), SIDES)
+    low, high = ring[:-1], ring[1:]
+    next_low, next_high = np.roll(low, -1, axis=1), np.roll(high, -1, axis=1)
+    faces = np.concatenate([np.stack([low, next_low, next_high], -1), np.stack([low, next_high, high], -1)])
+    colors = np.tile(np.array(color, dtype=np.uint8), (ring.size, 1))
+    return TriangleMesh(vertices.reshape(-1, 3), faces.reshape(-1, 3), colors=colors)
+
+
+def ball(radius: float, middle: Array, color: tuple[int, int, int]) -> TriangleMesh:
+    """A sphere around a point (3,), metres."""
+    angle = np.linspace(-0.5 * np.pi, 0.5 * np.pi, SIDES // 2)
+    mesh = lathe(np.maximum(radius * np.cos(angle), 1e-4), radius * np.sin(angle), color)
+    return TriangleMesh(mesh.vertices + np.asarray(middle), mesh.faces, colors=mesh.colors)
+
+
+def person(eye_height: float) -> TriangleMesh:
+    """A plain standing figure facing +x, feet at z = 0, eyes at eye_height metres."""
+    scale = eye_height / 1.4
+    profile = np.array(
+        [
+            [0.001, 0.0], [0.11, 0.01], [0.12, 0.10], [0.13, 0.55], [0.17, 0.72], [0.17, 0.85],
+            [0.15, 0.98], [0.19, 1.14], [0.17, 1.22], [0.07, 1.27], [0.06, 1.31], [0.001, 1.32],
+        ]
+    )  # fmt: skip
+    coat = lathe(profile[:, 0], profile[:, 1], COAT)
+    # Shoulders are wider than the chest is deep.
+    coat = TriangleMesh(coat.vertices * [0.75, 1.15, 1.0], coat.faces, colors=coat.colors)
+    head = ball(0.115, np.array([0.0, 0.0, 1.42]), SKIN)
+    hair = ball(0.122, np.array([-0.025, 0.0, 1.445]), HAIR)
+    nose = ball(0.02, np.array([0.118, 0.0, 1.4]), SKIN)
+    whole = merge([coat, head, hair, nose])
+    return TriangleMesh(whole.vertices * scale, whole.faces, colors=whole.colors)
+
+
+def goal_marker() -> TriangleMesh:
+    """A ring that lies on the floor around the origin with a diamond floating above it."""
+    ring = lathe(np.array([0.11, 0.14, 0.14, 0.11, 0.11]), np.array([0.01, 0.01, 0.03, 0.03, 0.01]), GOLD)
+    diamond = lathe(np.array([0.001, 0.05, 0.001]), np.array([0.30, 0.38, 0.46]), GOLD)
+    return merge([ring, diamond])
+
+
+def dots(points: Array, radius: float, near: Array, far: Array) -> TriangleMesh:
+    """An octahedron of a radius (metres) at each point (N, 3); colour runs from near (3,) to far (3,), sRGB."""
+    corners = np.concatenate([np.eye(3), -np.eye(3)]) * radius
+    faces = np.array([[0, 1, 2], [1, 3, 2], [3, 4, 2], [4, 0, 2], [1, 0, 5], [3, 1, 5], [4, 3, 5], [0, 4, 5]])
+    count = len(points)
+    vertices = (np.asarray(points)[:, None] + corners).reshape(-1, 3)
+    share = np.linspace(0.0, 1.0, count)[:, None]
+    colors = np.repeat(np.round((1.0 - share) * near + share * far), 6, axis=0).astype(np.uint8)
+    return TriangleMesh(vertices, (faces + 6 * np.arange(count)[:, None, None]).reshape(-1, 3), colors=colors)
