@@ -189,18 +189,17 @@ def _mirrored(limbs: list[Limb]) -> list[Limb]:
     ]
 
 
-def _between(start: Point, end: Point) -> Point:
-    return (end[0] - start[0], end[1] - start[1], end[2] - start[2])
+def _between(start: Point, end: Point, scale: float = 1.0) -> Point:
+    return ((end[0] - start[0]) * scale, (end[1] - start[1]) * scale, (end[2] - start[2]) * scale)
 
 
 def _scaled(limb: Limb, scale: float, girth: float) -> Limb:
     # Only the belly and chest gain weight: a fat head or fat paws would be another animal.
     width = scale * (girth if limb.joint in ("root", "spine1", "spine2") else 1.0)
-    start, end = (tuple(float(x) * scale for x in point) for point in (limb.start, limb.end))
     return replace(
         limb,
-        start=start,
-        end=end,
+        start=_between((0.0, 0.0, 0.0), limb.start, scale),
+        end=_between((0.0, 0.0, 0.0), limb.end, scale),
         radius_start=limb.radius_start * width,
         radius_end=limb.radius_end * width,
     )
@@ -225,7 +224,7 @@ def _with_face(shape: SkinnedMesh, scale: float, coat: Coat) -> SkinnedMesh:
         colors=np.concatenate([part.colors for part in parts]),
     )
     joints = np.concatenate([shape.skin_joints, np.full((extra, 4), head, dtype=np.int32)])
-    weights = np.concatenate([shape.skin_weights, np.tile(np.float32([1, 0, 0, 0]), (extra, 1))])
+    weights = np.concatenate([shape.skin_weights, np.tile(np.array([1, 0, 0, 0], dtype=np.float32), (extra, 1))])
     return SkinnedMesh(mesh=mesh, skin_joints=joints, skin_weights=weights, skeleton=shape.skeleton)
 
 
