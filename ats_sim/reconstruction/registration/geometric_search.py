@@ -20,6 +20,7 @@ YAWS = 72
 PEAKS_PER_YAW = 3
 REFINED = 12
 RETURNED = 3
+SAME = 0.25
 FREE_PENALTY = 0.5
 MOST_FRAMES = 40
 
@@ -33,7 +34,18 @@ def search(volume: TsdfVolume, points: Array, T_odometry_camera: Array) -> list[
     target = _surface_cloud(volume)
     refined = [_sharpen(target, cloud, T) for _, T in rough[:REFINED]]
     scored = sorted(((_fit(volume, cloud, T), i) for i, T in enumerate(refined)), reverse=True)
-    return [refined[i] for _, i in scored[:RETURNED]]
+    return _different([refined[i] for _, i in scored], cloud)[:RETURNED]
+
+
+def _different(transforms: list[Array], cloud: Array) -> list[Array]:
+    """Drop transforms that put the cloud's middle and rim where a better one already puts them."""
+    probes = np.stack([cloud.mean(0), cloud.min(0), cloud.max(0)])
+    kept: list[Array] = []
+    for T in transforms:
+        moved = transform_points(T, probes)
+        if all(np.abs(moved - transform_points(other, probes)).max() > SAME for other in kept):
+            kept.append(T)
+    return kept
 
 
 def _cloud(points: Array, T_odometry_camera: Array) -> Array:

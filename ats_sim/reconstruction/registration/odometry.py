@@ -16,6 +16,7 @@ FASTEST_MOVE = 4.0
 FASTEST_TURN = np.radians(360.0)
 FEWEST_MATCHES = 10
 LEAPS = (1, 2, 3)
+SURE_MATCHES = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +27,19 @@ class Odometry:
     """(N, 4, 4)."""
     segment: Array
     """(N,) int, rising; where it changes, the track was lost in between."""
-    sigma_position: float
-    """Expected error of one step, metres."""
-    sigma_rotation: float
-    """Expected error of one step, radians."""
+    sigma_position: Array
+    """(N-1,) expected error of each step, metres."""
+    sigma_rotation: Array
+    """(N-1,) expected error of each step, radians."""
+    gravity: bool
+    """Whether z of its frame is up."""
+
+    def part(self, frames: Array) -> Odometry:
+        """The track of chosen frames (K,) alone, rising; errors of the steps between them add up as variances."""
+        position = np.concatenate([[0.0], np.cumsum(self.sigma_position**2)])[frames]
+        rotation = np.concatenate([[0.0], np.cumsum(self.sigma_rotation**2)])[frames]
+        return Odometry(self.T_odometry_camera[frames], self.segment[frames], np.sqrt(np.diff(position)),
+                        np.sqrt(np.diff(rotation)), self.gravity)
 
 
 def device_odometry(T_odometry_camera: Array, times: Array) -> Odometry:
@@ -39,21 +49,24 @@ def device_odometry(T_odometry_camera: Array, times: Array) -> Odometry:
     angle = geodesic_angle(np.eye(3), steps[:, :3, :3])
     jump = (np.linalg.norm(steps[:, :3, 3], axis=1) > np.maximum(FASTEST_MOVE * elapsed, 0.3)) \
         | (angle > np.maximum(FASTEST_TURN * elapsed, np.radians(20.0)))
-    return Odometry(np.asarray(T_odometry_camera), np.concatenate([[0], np.cumsum(jump)]), 0.003, np.radians(0.08))
+    return Odometry(np.asarray(T_odometry_camera), np.concatenate([[0], np.cumsum(jump)]),
+                    np.full(len(steps), 0.003), np.full(len(steps), np.radians(0.1)), gravity=True)
 
 
 def visual_odometry(frames: Sequence[FrameKeypoints], intrinsics: Intrinsics, *, seed: int = 0) -> Odometry:
     """Chain relative poses between neighbours (or, where that fails, up to three frames apart) from keypoints with
-    depth; each new frame hangs on the earlier one it shares most matches with."""
+    depth; each new frame hangs on the earlier one it shares most matches with. Few matches make a vague step."""
     poses = np.tile(np.eye(4), (len(frames), 1, 1))
     segment = np.zeros(len(frames), dtype=np.int64)
+    vagueness = np.ones(max(len(frames) - 1, 0))
     for i in range(1, len(frames)):
         step = _best_step(frames, i, segment, intrinsics, seed)
         segment[i] = segment[i - 1] + (step is None)
         if step is not None:
-            earlier, relative = step
+            earlier, relative, support = step
             poses[i] = poses[earlier] @ relative
-    return Odometry(poses, segment, 0.02, np.radians(0.6))
+            vagueness[i - 1] = np.sqrt(SURE_MATCHES / min(support, SURE_MATCHES))
+    return Odometry(poses, segment, 0.01 * vagueness, np.radians(0.3) * vagueness, gravity=False)
 
 
 def relative_pose(earlier: FrameKeypoints, later: FrameKeypoints, intrinsics: Intrinsics, *, seed: int = 0
@@ -69,15 +82,14 @@ def relative_pose(earlier: FrameKeypoints, later: FrameKeypoints, intrinsics: In
 
 
 def _best_step(frames: Sequence[FrameKeypoints], i: int, segment: Array, intrinsics: Intrinsics, seed: int
-               ) -> tuple[int, Array] | None:
-    best: tuple[int, Array] | None = None
-    most = 0
+               ) -> tuple[int, Array, int] | None:
+    best: tuple[int, Array, int] | None = None
     for leap in LEAPS:
         if i - leap < 0 or segment[i - leap] != segment[i - 1]:
             break
         found = relative_pose(frames[i - leap], frames[i], intrinsics, seed=seed)
-        if found is not None and found[1] > most:
-            best, most = (i - leap, found[0]), found[1]
-        if most >= 40:
+        if found is not None and (best is None or found[1] > best[2]):
+            best = (i - leap, *found)
+        if best is not None and best[2] >= 40:
             break
     return best

@@ -41,9 +41,9 @@ class RelativeMotion:
     """(N-1,) radians."""
 
     @classmethod
-    def of(cls, T_odometry_camera: Array, segment: Array, sigma_position: float, sigma_rotation: float
+    def of(cls, T_odometry_camera: Array, segment: Array, sigma_position: Array, sigma_rotation: Array
            ) -> RelativeMotion:
-        """Steps of poses (N,4,4); the error grows by 1.5 % of the way and 1 % of the turn."""
+        """Steps of poses (N,4,4), errors (N-1,); they grow by 1.5 % of the way and 1 % of the turn."""
         steps = inverse(T_odometry_camera[:-1]) @ T_odometry_camera[1:]
         way = np.linalg.norm(steps[:, :3, 3], axis=1)
         turn = geodesic_angle(np.eye(3), steps[:, :3, :3])

@@ -12,9 +12,10 @@ from ats_sim.reconstruction.scene.tsdf import TsdfVolume
 
 ON_SURFACE = 0.08
 FEWEST_SEEN = 0.15
-LEAST_SURFACE = 0.55
-MOST_VIOLATION = 0.35
-LEAST_COLOR = 0.3
+LEAST_SURFACE = 0.75
+MOST_VIOLATION = 0.25
+LEAST_COLOR = 0.4
+LEAST_MARGIN = 0.05
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,13 +17,14 @@ from ats_sim.reconstruction.registration.observation import Observation, stacked
 from ats_sim.reconstruction.registration.odometry import Odometry
 from ats_sim.reconstruction.registration.terms import KeypointTerm, SurfaceTerm
 from ats_sim.reconstruction.registration.trajectory import PoseTerm, RelativeMotion, refine
-from ats_sim.reconstruction.registration.verifier import Verdict, verify
+from ats_sim.reconstruction.registration.verifier import LEAST_MARGIN, Verdict, verify
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
 
 COARSE_FRAMES = 14
 FEWEST_INLIERS = 9
 SURE_WEIGHT = 60.0
 SEARCH_RADII = (0.12, 0.05, 0.03)
+SAME_TRACK = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,15 @@ class Track:
     """Of the whole segment."""
     support: float
     """Weight of the single frames behind the coarse transform."""
+    margin: float = np.inf
+    """Score over the best hypothesis that puts the video elsewhere; infinite where there was none."""
+
+    @property
+    def reason(self) -> str:
+        """Why it is not to be trusted; empty if it is."""
+        if not self.verdict.reason and self.margin < LEAST_MARGIN:
+            return f"two places fit it almost equally well (score margin {self.margin:.2f})"
+        return self.verdict.reason
 
 
 def coarse_transform(scene: Map, observations: Sequence[Observation], odometry: Odometry, intrinsics: Intrinsics,
@@ -56,7 +66,7 @@ def coarse_transform(scene: Map, observations: Sequence[Observation], odometry: 
     found: list[tuple[Array, float]] = []
     if "keypoints" not in ablate:
         found += _from_keypoints(scene, observations, odometry, intrinsics, ablate, seed)
-    if "geometry" not in ablate and (not found or found[0][1] < SURE_WEIGHT):
+    if "geometry" not in ablate and odometry.gravity and (not found or found[0][1] < SURE_WEIGHT):
         points, _ = stacked(observations)
         found += [(T, 0.0) for T in search(scene.volume, points, odometry.T_odometry_camera)]
     return found
@@ -67,6 +77,7 @@ def register_segment(scene: Map, observations: Sequence[Observation], odometry: 
     """Register consecutive frames whose odometry hangs together; None where no hypothesis was found."""
     points, colors = stacked(observations)
     best: Track | None = None
+    rival = -np.inf
     for T, support in coarse_transform(scene, observations, odometry, intrinsics, ablate, seed):
         poses = T @ odometry.T_odometry_camera
         matches = np.zeros(len(poses), dtype=np.int64)
@@ -74,10 +85,17 @@ def register_segment(scene: Map, observations: Sequence[Observation], odometry: 
             poses, matches = refine_track(scene, observations, odometry, intrinsics, poses)
         track = Track(poses, matches, verify(scene.volume, points, colors, poses), support)
         if best is None or track.verdict.score > best.verdict.score:
-            best = track
+            best, track = track, best or track
+        if not _same_place(best, track):
+            rival = max(rival, track.verdict.score)
         if support >= SURE_WEIGHT and not track.verdict.reason:
             break
-    return best
+    return None if best is None else replace(best, margin=best.verdict.score - rival)
+
+
+def _same_place(first: Track, second: Track) -> bool:
+    away = np.linalg.norm(first.T_world_camera[:, :3, 3] - second.T_world_camera[:, :3, 3], axis=1)
+    return bool(away.mean() < SAME_TRACK)
 
 
 def refine_track(scene: Map, observations: Sequence[Observation], odometry: Odometry, intrinsics: Intrinsics,

@@ -1,0 +1,214 @@
+"""Every video of a capture into one frame: the walkthrough's, or without one the best-covered video's.
+
+Videos are registered to the map, those that pass the verifier make it grow, and those that did not are tried again
+against the larger map until a round adds nothing. What is left is rejected with its reason, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.errors import ReconstructionError
+from ats_sim.geometry import inverse
+from ats_sim.progress import Steps, steps
+from ats_sim.reconstruction.capture.format import Capture, Video
+from ats_sim.reconstruction.config import ReconstructConfig
+from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
+from ats_sim.reconstruction.registration.keyframes import choose_keyframes
+from ats_sim.reconstruction.registration.keypoint_map import KeypointMap
+from ats_sim.reconstruction.registration.observation import Observation, observe, stacked
+from ats_sim.reconstruction.registration.odometry import Odometry, device_odometry, visual_odometry
+from ats_sim.reconstruction.registration.trajectory import spread_correction
+from ats_sim.reconstruction.registration.verifier import surface_share
+from ats_sim.reconstruction.registration.video_registration import Map, Track, register_segment
+from ats_sim.reconstruction.scene.fusion import VIDEO_WEIGHT, PosedFrames, empty_volume, fuse, held_out
+
+REGISTRATION_VOXEL = 0.04
+SHORTEST_SEGMENT = 3
+LEAST_FRAMES = 0.5
+GROWTH_FRAMES = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A video's keyframes, observed, and its motion."""
+
+    video: Video
+    keyframes: Array
+    """(K,) frame indices."""
+    observations: list[Observation]
+    """K of them."""
+    odometry: Odometry
+    """Of all N frames."""
+
+
+def register(capture: Capture, config: ReconstructConfig) -> Cameras:
+    """Register all videos of a capture.
+
+    Raises:
+        ReconstructionError: If there is no walkthrough and no video whose odometry could stand in for it.
+    """
+    config = config.resolved()
+    done: dict[str, RegisteredVideo] = {}
+    with steps(sum(len(recording) for recording in capture.recordings), "register") as progress:
+        scene = _first_map(capture, config, done, progress)
+        pending = [_prepare(v, config, progress) for v in capture.videos if v.name not in done]
+        grown = True
+        while pending and grown:
+            fresh: list[Prepared] = []
+            for prepared in pending:
+                done[prepared.video.name] = _register_video(scene, prepared, config)
+                if done[prepared.video.name].accepted:
+                    fresh.append(prepared)
+            pending = [prepared for prepared in pending if not done[prepared.video.name].accepted]
+            grown = bool(fresh) and bool(pending)
+            for prepared in fresh if grown else ():
+                _grow(scene, prepared, done[prepared.video.name], config)
+                scene = Map(scene.volume, scene.keypoints.joined(_keypoint_map(prepared, done[prepared.video.name])))
+    return Cameras({video.name: done[video.name] for video in capture.videos})
+
+
+def _first_map(capture: Capture, config: ReconstructConfig, done: dict[str, RegisteredVideo], progress: Steps) -> Map:
+    anchor = capture.walkthrough or _anchor(capture)
+    poses = anchor.T_world_camera
+    if poses is None:
+        raise ReconstructionError(f"{anchor.folder}: has no poses, so it cannot define the scene frame")
+    count = min(config.max_keyframes or len(anchor), len(anchor))
+    chosen = np.unique(np.linspace(0, len(anchor) - 1, count).astype(int))
+    use_mask = config.masks and capture.walkthrough is None
+    frames = []
+    for index in chosen:
+        frames.append(observe(anchor, int(index), use_mask=use_mask, keypoints=config.keypoints_per_frame).keypoints)
+        progress.advance(len(anchor) // count)
+    fused = np.unique(np.linspace(0, len(anchor) - 1, min(len(anchor), config.max_fused_frames or 500)).astype(int))
+    part = PosedFrames(anchor, fused, poses[fused])
+    volume = empty_volume(_reach(capture, part), max(config.voxel_size or 0.0, REGISTRATION_VOXEL))
+    fuse(volume, part, use_masks=use_mask, label="map")
+    if capture.walkthrough is None:
+        quality = {"anchor": 1.0}
+        done[anchor.name] = RegisteredVideo(True, "", anchor.intrinsics, anchor.times, poses, np.ones(len(anchor)),
+                                            np.ones(len(anchor), dtype=bool), quality)
+    return Map(volume, KeypointMap.build(frames, poses[chosen]))
+
+
+def _reach(capture: Capture, anchor: PosedFrames) -> list[PosedFrames]:
+    """Parts that say how large the map may become: scan-free maps grow past what the anchor saw."""
+    if capture.walkthrough is not None:
+        return [anchor]
+    margin = np.eye(4)
+    shifted = []
+    for shift in ((3.0, 0.0), (-3.0, 0.0), (0.0, 3.0), (0.0, -3.0)):
+        margin = np.eye(4)
+        margin[:2, 3] = shift
+        shifted.append(PosedFrames(anchor.video, anchor.indices, margin @ anchor.T_world_camera))
+    return [anchor, *shifted]
+
+
+def _anchor(capture: Capture) -> Video:
+    """The video with odometry whose camera covers most ground and looks in most directions."""
+    candidates = [video for video in capture.videos if video.T_world_camera is not None]
+    if not candidates:
+        raise ReconstructionError(f"{capture.folder}: no walkthrough and no video with odometry, so nothing defines the "
+                                  "scene frame and gravity; record a walkthrough of the empty home")
+    return max(candidates, key=_coverage)
+
+
+def _coverage(video: Video) -> int:
+    poses = video.T_world_camera
+    if poses is None:
+        return 0
+    ahead = poses[:, :2, 3] + 1.5 * poses[:, :2, 2]
+    return len(np.unique(np.rint(ahead / 0.5), axis=0))
+
+
+def _prepare(video: Video, config: ReconstructConfig, progress: Steps) -> Prepared:
+    def seen(index: int) -> Observation:
+        progress.advance()
+        return observe(video, index, use_mask=config.masks, keypoints=config.keypoints_per_frame)
+
+    if video.T_world_camera is not None:
+        odometry = device_odometry(video.T_world_camera, video.times)
+        keyframes = choose_keyframes(odometry.T_odometry_camera, video.times)
+        observations = [seen(int(index)) for index in keyframes]
+        progress.advance(len(video) - len(keyframes))
+        return Prepared(video, keyframes, observations, odometry)
+    everything = [seen(index) for index in range(len(video))]
+    odometry = visual_odometry([o.keypoints for o in everything], video.intrinsics, seed=config.seed)
+    keyframes = choose_keyframes(odometry.T_odometry_camera, video.times)
+    return Prepared(video, keyframes, [everything[index] for index in keyframes], odometry)
+
+
+def _register_video(scene: Map, prepared: Prepared, config: ReconstructConfig) -> RegisteredVideo:
+    video, count = prepared.video, len(prepared.video)
+    poses, confidence = np.tile(np.eye(4), (count, 1, 1)), np.zeros(count)
+    registered = np.zeros(count, dtype=bool)
+    reasons, quality = [], {}
+    for segment in np.unique(prepared.odometry.segment):
+        frames = np.flatnonzero(prepared.odometry.segment == segment)
+        inside = np.isin(prepared.keyframes, frames)
+        chosen = [o for o, use in zip(prepared.observations, inside, strict=True) if use]
+        keyframes = prepared.keyframes[inside]
+        if len(keyframes) < min(SHORTEST_SEGMENT, count):
+            reasons.append(f"frames {frames[0]}-{frames[-1]}: too short a track")
+            continue
+        track = register_segment(scene, chosen, prepared.odometry.part(keyframes), video.intrinsics,
+                                 ablate=config.ablate, seed=config.seed)
+        reason = "no place in the map was found" if track is None else track.reason
+        if track is None or reason:
+            reasons.append(f"frames {frames[0]}-{frames[-1]}: {reason}")
+        if track is None:
+            continue
+        poses[frames] = spread_correction(track.T_world_camera, keyframes - frames[0],
+                                          prepared.odometry.T_odometry_camera[frames])
+        registered[frames] = not reason
+        confidence[frames] = np.interp(frames, keyframes, _confidence(scene, chosen, track))
+        quality = _quality(track) if not quality or not reason else quality
+    accepted = bool(registered.mean() >= LEAST_FRAMES)
+    if not registered.all():
+        poses = _hold(poses, registered, prepared.odometry.T_odometry_camera)
+        confidence[~registered] = 0.0
+    return RegisteredVideo(accepted, "" if accepted else "; ".join(reasons), video.intrinsics, video.times, poses,
+                           confidence, registered & accepted, quality)
+
+
+def _confidence(scene: Map, observations: Sequence[Observation], track: Track) -> Array:
+    """0..1 per keyframe: how much surface and how many keypoints agree."""
+    points, _ = stacked(observations)
+    surface, seen = surface_share(scene.volume, points, track.T_world_camera)
+    return np.clip(1.0 - np.exp(-(3.0 * surface * seen + track.matches / 30.0)), 0.0, 1.0)
+
+
+def _quality(track: Track) -> dict[str, float]:
+    verdict = track.verdict
+    quality = {"surface": verdict.surface, "violation": verdict.violation, "color": verdict.color,
+               "seen": verdict.seen, "score": verdict.score, "support": track.support}
+    return quality if np.isinf(track.margin) else {**quality, "margin": track.margin}
+
+
+def _hold(poses: Array, registered: Array, T_odometry_camera: Array) -> Array:
+    """Guess lost frames from the nearest registered one and the odometry between them."""
+    sure = np.flatnonzero(registered)
+    if not len(sure):
+        return poses
+    out = poses.copy()
+    for i in np.flatnonzero(~registered):
+        nearest = sure[np.argmin(np.abs(sure - i))]
+        out[i] = poses[nearest] @ inverse(T_odometry_camera[nearest]) @ T_odometry_camera[i]
+    return out
+
+
+def _keypoint_map(prepared: Prepared, cameras: RegisteredVideo) -> KeypointMap:
+    usable = np.flatnonzero(cameras.registered[prepared.keyframes] & ~held_out(prepared.keyframes))
+    chosen = usable[np.unique(np.linspace(0, len(usable) - 1, min(len(usable), GROWTH_FRAMES)).astype(int))]
+    return KeypointMap.build([prepared.observations[i].keypoints for i in chosen],
+                             cameras.T_world_camera[prepared.keyframes[chosen]])
+
+
+def _grow(scene: Map, prepared: Prepared, cameras: RegisteredVideo, config: ReconstructConfig) -> None:
+    usable = prepared.keyframes[cameras.registered[prepared.keyframes] & ~held_out(prepared.keyframes)]
+    part = PosedFrames(prepared.video, usable, cameras.T_world_camera[usable], VIDEO_WEIGHT).thinned(GROWTH_FRAMES * 2)
+    fuse(scene.volume, part, use_masks=config.masks, static=scene.volume, label=f"grow by {prepared.video.name}")
