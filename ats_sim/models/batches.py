@@ -1,0 +1,98 @@
+"""Training batches. Everything random about step k comes from a generator seeded by (seed, k), so that a training that
+was killed goes on exactly as if it had not been: the step count is the whole state of its randomness and its place in
+the data.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.denoising import STAGES, Normalisation
+from ats_sim.models.config import TrainConfig
+from ats_sim.models.diffusion import draw_levels
+from ats_sim.models.mirror import Mirror
+from ats_sim.models.windows import Windows
+from ats_sim.perception import scene_patch
+from ats_sim.volume import PerceptionVolume
+
+CONDITIONS: Sequence[str] = ("scene", "observer", "past", "guide")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """B windows ready for the networks; float32 throughout."""
+
+    inputs: dict[str, Array]
+    """Conditions under the graphs' input names: scene_patch, observer_past, past, goal, path, current, keep."""
+    clean: dict[str, Array]
+    """Per stage: unit-sized true signals."""
+    noise: dict[str, Array]
+    """Per stage: standard normal."""
+    level: dict[str, Array]
+    """Per stage: (B,) noise levels."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchMaker:
+    """Draws the batch of any step."""
+
+    windows: Windows
+    volume: PerceptionVolume
+    normalisation: Normalisation
+    mirror: Mirror | None
+    config: TrainConfig
+    size: int
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step; the same for the same step."""
+        rng = np.random.default_rng([self.config.seed, step])
+        rows = rng.integers(len(self.windows), size=self.size)
+        flipped = rng.random(self.size) < (0.5 if self.mirror is not None else 0.0)
+        return self.make(rows, flipped, rng)
+
+    def make(self, rows: Array, flipped: Array, rng: np.random.Generator) -> Batch:
+        """The batch of given windows, some of them mirrored."""
+        chosen = self.windows.select(rows)
+        patch = np.stack([scene_patch(self.volume, T) for T in chosen.T_world_ego])
+        observer, past, future = chosen.observer_past, chosen.past, chosen.future
+        if self.mirror is not None:
+            patch = np.stack([self.mirror.patch(p) if f else p for p, f in zip(patch, flipped, strict=True)])
+            turned = flipped[:, None, None]
+            observer = np.where(turned, self.mirror.points(observer), observer)
+            past = np.where(turned, self.mirror.motion(past), past)
+            future = np.where(turned, self.mirror.motion(future), future)
+        past = self._disturbed(past, rng)
+        current = past[:, -1, 3:]
+        path = future[..., :3]
+        clean = {
+            "goal": self.normalisation.encode_goal(path[:, -1]),
+            "path": self.normalisation.encode_path(path),
+            "pose": self.normalisation.encode_pose(future[..., 3:], current),
+        }
+        inputs = {
+            "scene_patch": patch,
+            "observer_past": observer,
+            "past": past,
+            "goal": path[:, -1],
+            "path": path,
+            "current": current,
+            "keep": self._keep(len(rows), rng),
+        }
+        return Batch(
+            inputs={name: value.astype(np.float32) for name, value in inputs.items()},
+            clean={name: value.astype(np.float32) for name, value in clean.items()},
+            noise={name: rng.standard_normal(clean[name].shape, np.float32) for name in STAGES},
+            level={name: draw_levels(rng, len(rows)) for name in STAGES},
+        )
+
+    def _disturbed(self, past: Array, rng: np.random.Generator) -> Array:
+        """The past with noise; the current position stays the origin."""
+        noise = rng.standard_normal(past.shape, np.float32) * self.config.past_noise
+        noise[:, -1, :3] = 0.0
+        return past + noise
+
+    def _keep(self, count: int, rng: np.random.Generator) -> Array:
+        keep = rng.random((count, len(CONDITIONS))) >= self.config.drop
+        return keep & np.array([name not in self.config.ablate for name in CONDITIONS])

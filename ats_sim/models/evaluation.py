@@ -1,0 +1,189 @@
+"""Behaviour against held-out videos: `ats evaluate behaviour`.
+
+Every prediction comes from the exported policy through the runtime's own perception: what is scored is what runs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.errors import TrainingError
+from ats_sim.home import Home
+from ats_sim.models import metrics
+from ats_sim.models.baselines import Baseline, constant_velocity, gaussian_regression, location_prior, stand_still
+from ats_sim.models.recordings import Recording, load_recordings
+from ats_sim.models.windows import Windows, cut_windows, perception_at
+from ats_sim.perception import FUTURE, Perception
+from ats_sim.policy import Plan, Policy
+from ats_sim.progress import track
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """One test window: what was known, and what then happened (world frame)."""
+
+    perception: Perception
+    path: Array
+    rotations: Array
+    joints: Array
+
+
+def evaluate_behaviour(
+    home: Path, recon: Path, *, samples: int = 16, trials: int = 12, max_windows: int = 60, seed: int = 0
+) -> dict[str, Any]:
+    """Score a home's policy, and the baselines, on the videos its training held out.
+
+    Args:
+        home: The trained home.
+        recon: The reconstruction it was trained on.
+        samples: K, samples per trial.
+        trials: L, trials per window.
+        max_windows: Windows scored, evenly spread over all there are.
+        seed: Seed of all draws.
+
+    Returns:
+        `policy` and one entry per baseline, each a dict of plain numbers; `seen_in_training` is 1 where no video was
+        held out, so that the numbers tell memory, not skill.
+
+    Raises:
+        TrainingError: If the reconstruction does not belong to the home, or holds no whole window.
+    """
+    opened = Home.load(home)
+    policy = Policy.load(opened)
+    recordings = load_recordings(Path(recon), opened)
+    spec = opened.policy_spec or {}
+    held_out = set(spec.get("training", {}).get("held_out", ()))
+    test = [recording for recording in recordings if recording.name in held_out]
+    if held_out and not test:
+        raise TrainingError(f"{recon}: has none of the videos {sorted(held_out)} that {home} was tested on")
+    learned = [recording for recording in recordings if recording.name not in held_out]
+    test = test or learned
+    windows = cut_windows(test)
+    result: dict[str, Any] = {"seen_in_training": int(not held_out), "windows_available": len(windows)}
+    result["policy"] = evaluate_policy(
+        policy, opened, test, windows, samples=samples, trials=trials, max_windows=max_windows, seed=seed
+    )
+    cases = [_case(opened, test, windows, row) for row in _spread(len(windows), max_windows)]
+    baselines: dict[str, Baseline] = {
+        "stand_still": stand_still(),
+        "constant_velocity": constant_velocity(),
+        "location_prior": location_prior(learned),
+        "gaussian_regression": gaussian_regression(cut_windows(learned)),
+    }
+    for name, baseline in baselines.items():
+        result[name] = _evaluate_baseline(baseline, cases, samples, trials, seed)
+    return result
+
+
+def evaluate_policy(
+    policy: Policy,
+    home: Home,
+    recordings: Sequence[Recording],
+    windows: Windows,
+    *,
+    samples: int,
+    trials: int,
+    max_windows: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Errors of a policy, end to end and with the true goal or path given.
+
+    Returns:
+        Plain numbers: `<what>_minade` and `<what>_minade_std` for goal, path (m), orientation, joints (rad), the same
+        with `given_goal_` / `given_path_`, and energy score, mean error and miss rate of the end-to-end paths.
+    """
+    rows = _spread(len(windows), max_windows)
+    cases = [_case(home, recordings, windows, row) for row in rows]
+    free: list[list[Plan]] = []
+    with_goal: list[list[Plan]] = []
+    with_path: list[list[Plan]] = []
+    for index, case in enumerate(track(cases, "score behaviour")):
+        count = samples * trials
+        rngs = [[np.random.default_rng([seed, index, draw, way]) for draw in range(count)] for way in range(3)]
+        known = [case.perception] * count
+        free.append(policy.plan(known, rngs[0]))
+        with_goal.append(policy.plan(known, rngs[1], goals=[case.path[-1]] * count))
+        with_path.append(policy.plan(known, rngs[2], paths=[case.path] * count))
+    shape = (len(cases), trials, samples)
+    result: dict[str, Any] = {"windows": len(cases), "samples": samples, "trials": trials}
+    result |= _path_scores(_stack(free, "path"), cases, shape, goals=_stack(free, "goal"))
+    result |= _pose_scores(free, cases, shape, "")
+    errors = metrics.path_errors(_stack(with_goal, "path"), _true(cases, "path"))
+    result |= _best("given_goal_path", errors, shape)
+    return result | _pose_scores(with_path, cases, shape, "given_path_")
+
+
+def _spread(available: int, wanted: int) -> Array:
+    """Indices of at most `wanted` windows, evenly spread."""
+    return np.unique(np.linspace(0, available - 1, min(available, wanted)).round().astype(np.int64))
+
+
+def _case(home: Home, recordings: Sequence[Recording], windows: Windows, row: int) -> _Case:
+    recording = recordings[int(windows.recording[row])]
+    now = int(windows.frame[row])
+    after = slice(now + 1, now + 1 + FUTURE)
+    return _Case(
+        perception=perception_at(recording, now, home.perception),
+        path=recording.T_world_root[after, :3, 3],
+        rotations=recording.T_world_root[after, :3, :3],
+        joints=recording.joint_rotations[after],
+    )
+
+
+def _stack(plans: Sequence[Sequence[Plan]], name: str) -> Array:
+    """One field of all plans: (N, L K, ...)."""
+    return np.stack([np.stack([getattr(plan, name) for plan in row]) for row in plans])
+
+
+def _true(cases: Sequence[_Case], name: str) -> Array:
+    """One field of all cases, with an axis for the samples: (N, 1, ...)."""
+    return np.stack([getattr(case, name) for case in cases])[:, None]
+
+
+def _best(name: str, errors: Array, shape: tuple[int, int, int]) -> dict[str, float]:
+    mean, spread = metrics.best_of(errors.reshape(shape))
+    return {f"{name}_minade": mean, f"{name}_minade_std": spread}
+
+
+def _path_scores(paths: Array, cases: Sequence[_Case], shape: tuple[int, int, int], goals: Array) -> dict[str, float]:
+    truth = _true(cases, "path")
+    goal_errors = metrics.goal_errors(goals, truth[..., -1, :])
+    path_errors = metrics.path_errors(paths, truth)
+    first_trial = paths[:, : shape[2]]
+    return {
+        **_best("goal", goal_errors, shape),
+        **_best("path", path_errors, shape),
+        "goal_mean_error": float(goal_errors.mean()),
+        "path_mean_ade": float(path_errors.mean()),
+        "path_miss_rate": metrics.miss_rate(metrics.goal_errors(paths[..., -1, :], truth[..., -1, :]).reshape(shape)),
+        "goal_energy_score": metrics.energy_score(goals[:, : shape[2]], truth[:, 0, -1]),
+        "path_energy_score": metrics.energy_score(first_trial, truth[:, 0]) / np.sqrt(FUTURE),
+    }
+
+
+def _pose_scores(
+    plans: Sequence[Sequence[Plan]], cases: Sequence[_Case], shape: tuple[int, int, int], prefix: str
+) -> dict[str, float]:
+    rotations, joints = _stack(plans, "root_rotations"), _stack(plans, "joint_rotations")
+    true_joints = _true(cases, "joints")
+    return {
+        **_best(f"{prefix}orientation", metrics.orientation_errors(rotations, _true(cases, "rotations")), shape),
+        **_best(f"{prefix}joints", metrics.joint_errors(joints, true_joints), shape),
+        **_best(f"{prefix}joints_geodesic", metrics.joint_geodesic_errors(joints, true_joints), shape),
+    }
+
+
+def _evaluate_baseline(
+    baseline: Baseline, cases: Sequence[_Case], samples: int, trials: int, seed: int
+) -> dict[str, float]:
+    paths = np.stack(
+        [
+            baseline(case.perception, np.random.default_rng([seed, index]), samples * trials)
+            for index, case in enumerate(cases)
+        ]
+    )
+    return _path_scores(paths, cases, (len(cases), trials, samples), goals=paths[..., -1, :])

@@ -1,0 +1,157 @@
+"""Trained networks as ONNX graphs and the `policy.json` that says how to run them.
+
+Noise is an input: a graph draws nothing, so that the same noise gives the same plan everywhere. Each graph is one
+file, float32, with a free batch axis; the loop, the noise levels and the normalisation live in NumPy.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ats_sim.denoising import Normalisation, uniform_levels
+from ats_sim.files import write_json
+from ats_sim.models.encoders import CODE, MAP_CHANNELS
+from ats_sim.models.hierarchy import Behaviour
+from ats_sim.perception import FUTURE, PAST, PATCH_CELL, PATCH_SHAPE
+from ats_sim.policy import FORMAT, GRAPHS
+from ats_sim.progress import track
+
+MAX_EXPORT_BATCH = 1024
+OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "scene": ("scene_code", "scene_map"),
+    "history": ("observer_code", "past_code"),
+    "goal": ("clean",),
+    "path": ("clean",),
+    "pose": ("clean",),
+}
+Shapes = dict[str, tuple[int, ...]]
+
+
+def graph_inputs(normalisation: Normalisation, channels: int) -> dict[str, Shapes]:
+    """Input names and shapes (without the batch axis) of every graph, in the order of `forward`'s arguments."""
+    pose_width = normalisation.pose_mean.shape[1]
+    codes: Shapes = {
+        "scene_code": (CODE,),
+        "scene_map": (MAP_CHANNELS, *PATCH_SHAPE[:2]),
+        "observer_code": (CODE,),
+        "past_code": (CODE,),
+    }
+    histories: Shapes = {"observer_code": (CODE,), "past_code": (CODE,)}
+    level: Shapes = {"level": (1,)}
+    keep: Shapes = {"keep": (4,)}
+    shapes = normalisation.shapes
+    return {
+        "scene": {"scene_patch": (channels, *PATCH_SHAPE)},
+        "history": {"observer_past": (PAST, 3), "past": (PAST, 3 + pose_width)},
+        "goal": {"noisy": shapes["goal"], **level, **codes, **keep},
+        "path": {"noisy": shapes["path"], **level, **codes, "goal": (3,), **keep},
+        "pose": {
+            "noisy": shapes["pose"],
+            **level,
+            **histories,
+            "path": (FUTURE, 3),
+            "current": (pose_width,),
+            **keep,
+        },
+    }
+
+
+def export_policy(
+    folder: Path,
+    networks: Behaviour,
+    normalisation: Normalisation,
+    *,
+    joint_names: Sequence[str],
+    channels: Sequence[str],
+    calls: int,
+    hidden: Sequence[str] = (),
+    training: Mapping[str, Any],
+) -> None:
+    """Write the five graphs and `policy.json` into a folder; `home.seal_home` then adds their hashes.
+
+    Args:
+        folder: Where to.
+        networks: Trained networks.
+        normalisation: What they were trained with.
+        joint_names: Joint order of the poses, the root first.
+        channels: Channel order of the scene patch.
+        calls: Denoising calls per stage.
+        hidden: Conditions (scene, observer, past) that the networks never saw and that must stay hidden.
+        training: Plain facts about the training, kept in `policy.json`.
+    """
+    inputs = graph_inputs(normalisation, len(channels))
+    for name in track(GRAPHS, "export to ONNX"):
+        export_graph(folder / f"{name}.onnx", networks.get_submodule(name), inputs[name], OUTPUTS[name])
+    graphs = {
+        name: {
+            "file": f"{name}.onnx",
+            "inputs": {key: list(shape) for key, shape in inputs[name].items()},
+            "outputs": list(OUTPUTS[name]),
+        }
+        for name in GRAPHS
+    }
+    spec = {
+        "format": FORMAT,
+        "past_frames": PAST,
+        "future_frames": FUTURE,
+        "joint_names": list(joint_names),
+        "channels": list(channels),
+        "patch": {"shape": list(PATCH_SHAPE), "cell": PATCH_CELL},
+        "graphs": graphs,
+        "schedule": {"levels": list(uniform_levels(calls)), "warm_start": min(1, calls - 1)},
+        "hidden": list(hidden),
+        "normalisation": normalisation.to_json(),
+        "training": dict(training),
+    }
+    write_json(folder / "policy.json", spec)
+
+
+def export_graph(path: Path, module: nn.Module, inputs: Shapes, outputs: Sequence[str]) -> None:
+    """Write one module as a single-file graph with a free batch axis."""
+    module = module.eval().cpu()
+    # Two rows: an axis of length one would be taken for a constant.
+    example = tuple(torch.zeros(2, *shape) for shape in inputs.values())
+    batch = torch.export.Dim("B", min=1, max=MAX_EXPORT_BATCH)
+    with _quiet():
+        torch.onnx.export(
+            module,
+            example,
+            str(path),
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=tuple({0: batch} for _ in inputs),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def example_inputs(inputs: Shapes, batch: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Random inputs of a graph, for parity checks: levels and switches within their ranges."""
+    values = {name: torch.randn(batch, *shape, generator=generator) for name, shape in inputs.items()}
+    if "level" in values:
+        values["level"] = torch.rand(batch, 1, generator=generator)
+        values["keep"] = (torch.rand(batch, 4, generator=generator) > 0.3).float()
+    return values
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns about its own deprecations and missing optional packages; none of it is for our users."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

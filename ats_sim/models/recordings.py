@@ -1,0 +1,114 @@
+"""What a reconstruction recorded of the agent and its observer, on the 10 Hz clock and in the home frame."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ats_sim.arrays import Array, checked
+from ats_sim.errors import ArrayError, TrainingError
+from ats_sim.files import read_json, read_npz
+from ats_sim.geometry import exp_so3, interpolate_poses, log_so3
+from ats_sim.home import Home
+from ats_sim.perception import HZ
+
+MAX_MOTION_GAP = 0.25
+"""Seconds between two seen poses over which motion may be interpolated."""
+MAX_CAMERA_GAP = 0.5
+"""Seconds between two registered cameras over which the observer may be interpolated."""
+MIN_FRAMES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One video's motion."""
+
+    name: str
+    """The video's name."""
+    T_world_root: Array
+    """(N, 4, 4) root poses at 10 Hz, home frame."""
+    joint_rotations: Array
+    """(N, J, 3) axis-angle."""
+    observer: Array
+    """(N, 3) camera centres, home frame."""
+    valid: Array
+    """(N,) bool: agent and observer were both seen here."""
+
+
+def load_recordings(recon: Path, home: Home) -> tuple[Recording, ...]:
+    """Read `motion.npz` and `cameras.json` of a reconstruction.
+
+    Args:
+        recon: The reconstruction's folder.
+        home: Its home (the frame everything is moved to, and the skeleton it must fit).
+
+    Returns:
+        One recording per accepted video that has motion, by name.
+
+    Raises:
+        TrainingError: If a file is missing or corrupt, does not fit the home's skeleton, or nothing is left.
+    """
+    motion = read_npz(recon / "motion.npz", TrainingError)
+    cameras = read_json(recon / "cameras.json", TrainingError)
+    videos = cameras.get("videos") if isinstance(cameras, dict) else None
+    if not isinstance(videos, dict):
+        raise TrainingError(f"{recon}/cameras.json: no 'videos' in it; run `ats reconstruct` again")
+    moved = sorted({name.rsplit("/", 1)[0] for name in motion})
+    recordings = []
+    for name in moved:
+        if not videos.get(name, {}).get("accepted", False):
+            continue
+        try:
+            recording = _recording(name, motion, videos[name]["frames"], home)
+        except (ArrayError, KeyError, TypeError, ValueError) as error:
+            raise TrainingError(f"{recon}: video {name}: {error}; run `ats reconstruct` again") from error
+        if recording is not None:
+            recordings.append(recording)
+    if not recordings:
+        raise TrainingError(f"{recon}: none of the videos {moved} is registered and shows the agent")
+    return tuple(recordings)
+
+
+def _recording(name: str, motion: Mapping[str, Array], frames: list[dict[str, Any]], home: Home) -> Recording | None:
+    joints = home.skeleton.num_joints
+    seen = np.asarray(motion[f"{name}/valid"], dtype=bool)
+    time = np.asarray(motion[f"{name}/time"], dtype=np.float64)[seen]
+    if len(time) < MIN_FRAMES:
+        return None
+    roots = checked("T_world_root", motion[f"{name}/T_world_root"][seen], (len(time), 4, 4))
+    rotations = checked("joint_rotations", motion[f"{name}/joint_rotations"][seen], (len(time), joints, 3))
+    registered = [frame for frame in frames if frame.get("registered", True)]
+    camera_time = np.array([frame["time"] for frame in registered], dtype=np.float64)
+    if len(camera_time) < MIN_FRAMES:
+        return None
+    cameras = checked("T_world_camera", [frame["T_world_camera"] for frame in registered], (len(camera_time), 4, 4))
+    for what, times in (("motion", time), ("cameras", camera_time)):
+        if (np.diff(times) <= 0.0).any():
+            raise ArrayError(f"{what}: times do not rise")
+    clock = time[0] + np.arange(int(np.floor((time[-1] - time[0]) * HZ + 1e-6)) + 1) / HZ
+    return Recording(
+        name=name,
+        T_world_root=home.T_home_scene @ interpolate_poses(time, roots, clock),
+        joint_rotations=_interpolate_rotations(time, rotations, clock),
+        observer=interpolate_poses(camera_time, home.T_home_scene @ cameras, clock)[:, :3, 3],
+        valid=_covered(time, clock, MAX_MOTION_GAP) & _covered(camera_time, clock, MAX_CAMERA_GAP),
+    )
+
+
+def _interpolate_rotations(times: Array, rotation_vectors: Array, query: Array) -> Array:
+    """Axis-angle vectors (N, J, 3) at times (N,) along geodesics to query times (M,): (M, J, 3)."""
+    after = np.clip(np.searchsorted(times, query, side="right"), 1, len(times) - 1)
+    share = np.clip((query - times[after - 1]) / (times[after] - times[after - 1]), 0.0, 1.0)[:, None, None]
+    start, end = exp_so3(rotation_vectors[after - 1]), exp_so3(rotation_vectors[after])
+    turn = log_so3(np.swapaxes(start, -1, -2) @ end)
+    return log_so3(start @ exp_so3(share * turn))
+
+
+def _covered(times: Array, query: Array, max_gap: float) -> Array:
+    """Whether each query time (M,) lies on a sample (N,), or between two that are at most `max_gap` apart."""
+    after = np.clip(np.searchsorted(times, query - 1e-6), 0, len(times) - 1)
+    before = np.clip(np.searchsorted(times, query + 1e-6) - 1, 0, len(times) - 1)
+    within = (query >= times[0] - 1e-6) & (query <= times[-1] + 1e-6)
+    return within & (times[after] - times[before] <= max_gap)

@@ -1,0 +1,270 @@
+"""From a reconstruction to a home with a mind: `ats train`."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ats_sim.errors import TrainingError
+from ats_sim.files import atomic_folder, sha256, write_json
+from ats_sim.home import Home, seal_home
+from ats_sim.models.batches import BatchMaker
+from ats_sim.models.checkpoints import read_checkpoint, write_checkpoint
+from ats_sim.models.config import TrainConfig, TrainSize, size_of
+from ats_sim.models.evaluation import evaluate_policy
+from ats_sim.models.hierarchy import Behaviour
+from ats_sim.models.learner import Learner, StepReport
+from ats_sim.models.mirror import Mirror
+from ats_sim.models.onnx_export import export_policy, graph_inputs
+from ats_sim.models.recordings import Recording, load_recordings
+from ats_sim.models.statistics import fit_normalisation, fit_statistics, statistics_rng
+from ats_sim.models.windows import ENOUGH_WINDOWS, Windows, cut_windows
+from ats_sim.perception import patch_channels
+from ats_sim.policy import Policy
+from ats_sim.progress import steps as progress_steps
+
+LOG_EVERY = 10
+SMALL_TEST = {"samples": 16, "trials": 2, "max_windows": 24}
+# What may differ between a training and its continuation: nothing that changes a number.
+FREE_OPTIONS = ("device", "threads", "checkpoint_every")
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """Everything a training learns from, and what it is tested on."""
+
+    home: Home
+    recordings: tuple[Recording, ...]
+    train_windows: Windows
+    test_recordings: tuple[Recording, ...]
+    fingerprint: str
+
+
+def train(recon: Path, output: Path, config: TrainConfig | None = None, resume: bool = False) -> dict[str, Any]:
+    """Learn behaviour from a reconstruction and write a complete home.
+
+    Checkpoint, log and report lie beside the output in `<output>.training`; the home itself appears whole, at the end.
+
+    Args:
+        recon: The reconstruction; its `home` is copied.
+        output: Where the home goes; an old one is replaced.
+        config: Options.
+        resume: Go on from the last checkpoint, bit-equal to a training that was never interrupted.
+
+    Returns:
+        Plain figures: windows, steps, seconds, losses, and errors on held-out videos where there are any.
+
+    Raises:
+        TrainingError: If the reconstruction holds nothing to learn from, or learning fails.
+        ConfigError: If an option is out of range.
+    """
+    recon, output, config = Path(recon), Path(output), config or TrainConfig()
+    size = size_of(config)
+    torch.set_num_threads(config.threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1)
+    lesson = prepare(recon, config)
+    work = output.with_name(output.name + ".training")
+    if not resume:
+        shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    maker, learner = build(lesson, config, size)
+    report = _learn(learner, maker, work, _facts(lesson, config), size, config.checkpoint_every)
+    summary: dict[str, Any] = {
+        "videos": len(lesson.recordings),
+        "test_videos": len(lesson.test_recordings),
+        "windows": len(lesson.train_windows),
+        "few_windows": int(len(lesson.train_windows) < ENOUGH_WINDOWS),
+        "parameters": sum(p.numel() for p in learner.networks.parameters()),
+        "steps": learner.step,
+        "seconds": round(time.monotonic() - began, 1),
+        **{f"loss_{name}": value for name, value in report.items()},
+    }
+    scores = _export(output, lesson, learner, maker, config, summary)
+    summary |= {f"test_{name}": value for name, value in scores.items()}
+    write_json(work / "report.json", {"summary": summary, "loss_curve": _read_log(work / "log.jsonl")})
+    return summary
+
+
+def prepare(recon: Path, config: TrainConfig) -> Lesson:
+    """Read a reconstruction and split it by video.
+
+    Raises:
+        TrainingError: If there is nothing to learn from.
+    """
+    home = Home.load(recon / "home", require_policy=False)
+    recordings = load_recordings(recon, home)
+    held_out = held_out_names([recording.name for recording in recordings], config.held_out)
+    train_part = tuple(recording for recording in recordings if recording.name not in held_out)
+    test_part = tuple(recording for recording in recordings if recording.name in held_out)
+    files = (recon / "motion.npz", recon / "cameras.json", home.file("perception.npz"))
+    fingerprint = ":".join(sha256(path)[:16] for path in files)
+    return Lesson(home, train_part, cut_windows(train_part), test_part, fingerprint)
+
+
+def held_out_names(names: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    """Videos kept for testing: those asked for, else every eighth, else the last of three or more.
+
+    Raises:
+        TrainingError: If a wanted one does not exist, or nothing would be left to learn from.
+    """
+    unknown = set(wanted) - set(names)
+    if unknown:
+        raise TrainingError(f"held_out: no registered videos {sorted(unknown)}; there are {list(names)}")
+    if wanted and not set(names) - set(wanted):
+        raise TrainingError(f"held_out: {list(wanted)} are all videos there are; leave some to learn from")
+    if wanted:
+        return tuple(wanted)
+    if len(names) >= 8:
+        return tuple(names[7::8])
+    return (names[-1],) if len(names) >= 3 else ()
+
+
+def build(lesson: Lesson, config: TrainConfig, size: TrainSize) -> tuple[BatchMaker, Learner]:
+    """Fresh networks for a lesson, and the maker of their batches."""
+    volume, skeleton = lesson.home.perception, lesson.home.skeleton
+    channels = patch_channels(volume)
+    mirror = Mirror.of(skeleton, channels) if config.mirror else None
+    normalisation = fit_normalisation(lesson.train_windows, mirror)
+    statistics = fit_statistics(lesson.train_windows, volume, statistics_rng(config.seed))
+    # Layers draw their first weights from torch's global generator: lend it a seed, then give it back as it was.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        networks = Behaviour(normalisation, statistics, path_width=size.path_width, pose_width=size.pose_width)
+    learner = Learner(
+        networks,
+        graph_inputs(normalisation, len(channels)),
+        steps=size.steps,
+        rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        device=_device(config.device),
+    )
+    return BatchMaker(lesson.train_windows, volume, normalisation, mirror, config, size.batch), learner
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+def _facts(lesson: Lesson, config: TrainConfig) -> dict[str, Any]:
+    options = {name: value for name, value in asdict(config).items() if name not in FREE_OPTIONS}
+    return {"config": json.loads(json.dumps(options)), "data": lesson.fingerprint}
+
+
+def _learn(
+    learner: Learner, maker: BatchMaker, work: Path, facts: dict[str, Any], size: TrainSize, checkpoint_every: int
+) -> dict[str, float]:
+    """Run the remaining steps; returns the losses, averaged over the last of them."""
+    checkpoint, log = work / "checkpoint.safetensors", work / "log.jsonl"
+    if checkpoint.exists():
+        _restore(learner, checkpoint, facts)
+    lines = [line for line in _read_log(log) if line["step"] <= learner.step]
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    with progress_steps(size.steps, "train behaviour") as bar, log.open("a", encoding="utf-8") as stream:
+        bar.advance(learner.step)
+        while learner.step < size.steps:
+            report = learner.advance(maker.batch(learner.step))
+            bar.advance(1, **report.losses)
+            if learner.step % LOG_EVERY == 0 or learner.step == size.steps:
+                stream.write(json.dumps(_line(learner.step, report)) + "\n")
+                lines.append(_line(learner.step, report))
+            if learner.step % checkpoint_every == 0 or learner.step == size.steps:
+                stream.flush()
+                write_checkpoint(checkpoint, learner.state(), facts)
+    last = lines[-max(1, len(lines) // 20) :]
+    names = [name for name in last[-1] if name not in ("step", "gradient", "rate")]
+    return {name: sum(line[name] or 0.0 for line in last) / len(last) for name in names}
+
+
+def _restore(learner: Learner, checkpoint: Path, facts: dict[str, Any]) -> None:
+    state, stored = read_checkpoint(checkpoint)
+    if stored != facts:
+        changed = [key for key in facts["config"] if facts["config"][key] != stored.get("config", {}).get(key)]
+        what = f"other options ({', '.join(changed)})" if changed else "another reconstruction"
+        raise TrainingError(f"{checkpoint}: was made with {what}; train without --resume")
+    try:
+        learner.restore(state)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise TrainingError(f"{checkpoint}: does not fit these networks ({error}); train without --resume") from error
+
+
+def _line(step: int, report: StepReport) -> dict[str, Any]:
+    figures = {**report.losses, "gradient": report.gradient, "rate": report.rate}
+    return {"step": step} | {name: value if abs(value) < float("inf") else None for name, value in figures.items()}
+
+
+def _read_log(path: Path) -> list[dict[str, Any]]:
+    """Read a log of JSON lines; a last line that a kill cut off is dropped."""
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            break
+    return lines
+
+
+def _export(
+    output: Path, lesson: Lesson, learner: Learner, maker: BatchMaker, config: TrainConfig, summary: dict[str, Any]
+) -> dict[str, Any]:
+    """Write the home with its policy, test it on held-out videos, and seal it."""
+    home, scores = lesson.home, {}
+    training = summary | {
+        "preset": config.preset,
+        "held_out": [recording.name for recording in lesson.test_recordings],
+        "ablate": list(config.ablate),
+    }
+    with atomic_folder(output) as folder:
+        _copy_home(home, folder)
+        export_policy(
+            folder,
+            learner.averaged(),
+            maker.normalisation,
+            joint_names=home.skeleton.joint_names,
+            channels=patch_channels(home.perception),
+            calls=config.network_calls,
+            hidden=config.ablate,
+            training=training,
+        )
+        _seal(folder, home, training, {})
+        if lesson.test_recordings:
+            scores = _test(folder, lesson)
+            _seal(folder, home, training, scores)
+    return scores
+
+
+def _copy_home(home: Home, folder: Path) -> None:
+    for name in home.files:
+        if name == "policy.json" or name.endswith(".onnx"):
+            continue
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(home.file(name), target)
+
+
+def _seal(folder: Path, home: Home, training: dict[str, Any], scores: dict[str, Any]) -> None:
+    seal_home(
+        folder,
+        name=home.name,
+        skeleton=home.skeleton,
+        T_home_scene=home.T_home_scene,
+        provenance={**home.provenance, "behaviour": training},
+        metrics={**home.metrics, "behaviour": scores},
+    )
+
+
+def _test(folder: Path, lesson: Lesson) -> dict[str, Any]:
+    """Scores on held-out videos, by the exported graphs; empty where those hold no whole window."""
+    home = Home.load(folder)
+    try:
+        windows = cut_windows(lesson.test_recordings)
+    except TrainingError:
+        return {}
+    return evaluate_policy(Policy.load(home), home, lesson.test_recordings, windows, seed=0, **SMALL_TEST)

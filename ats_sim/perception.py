@@ -1,0 +1,208 @@
+"""What the agent knows: the world around it, the observer's and its own last 0.8 s, all seen from its own frame.
+
+The ego frame keeps the position and the heading of the current root and drops pitch and roll (ATS section 3.3 moves the
+world by the inverse of the whole root pose; gravity makes pitch and roll information, not a choice of frame). Training
+and the running simulator call the same functions here, so that a policy meets at run time exactly what it was
+trained on. Nothing in this file looks at a frame later than "now".
+"""
+
+import weakref
+from dataclasses import dataclass
+
+import numpy as np
+
+from ats_sim.arrays import Array, checked
+from ats_sim.geometry import (
+    gravity_aligned,
+    heading,
+    inverse,
+    matrix_from_rotation_6d,
+    rotation_6d_from_matrix,
+    transform_points,
+)
+from ats_sim.volume import PerceptionVolume
+
+HZ = 10
+"""Ticks of the behaviour clock per second."""
+PAST = 8
+"""Frames of history, the last is now (0.8 s)."""
+FUTURE = 56
+"""Frames of a plan, the first is 0.1 s from now (5.6 s)."""
+PATCH_SHAPE = (32, 32, 8)
+"""Cells of the scene patch along x (ahead), y (left), z (up)."""
+PATCH_CELL = 0.2
+"""Edge of a patch cell, metres: the patch spans 6.4 x 6.4 x 1.6 m."""
+PATCH_BELOW = 0.5
+"""Height of the lowest cell centres below the root, metres."""
+CLEARANCE_LIMIT = 0.5
+"""Signed distances are clipped to this, metres: further away nothing touches a cat."""
+GEOMETRY_CHANNELS = ("occupied", "free", "clearance")
+"""Channels every patch ends with, after the volume's own features."""
+
+
+@dataclass(frozen=True, eq=False)
+class AgentHistory:
+    """Where one agent has been; the last frame is now."""
+
+    T_world_root: Array
+    """(8, 4, 4) root poses in the world."""
+    joint_rotations: Array
+    """(8, J, 3) axis-angle, as in `Skeleton.forward_kinematics`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Perception:
+    """What one agent knows at one moment; everything but `T_world_ego` is in the ego frame."""
+
+    T_world_ego: Array
+    """(4, 4) the ego frame: position and heading of the current root."""
+    scene_patch: Array
+    """(C, 32, 32, 8) float32: features of the scene around the agent, turned with its heading."""
+    observer_past: Array
+    """(8, 3) camera centres of the observer, metres."""
+    past_path: Array
+    """(8, 3) root positions, metres; the last is 0."""
+    past_rotations: Array
+    """(8, 3, 3) root rotations."""
+    past_joints: Array
+    """(8, J, 3) joint rotations, axis-angle."""
+
+
+def perceive(volume: PerceptionVolume, history: AgentHistory, observer_past_world: Array) -> Perception:
+    """Gather what an agent knows now.
+
+    Args:
+        volume: The home's perception volume.
+        history: The agent's own last 8 frames, world frame.
+        observer_past_world: (8, 3) the observer's camera centres over the same frames, world frame, metres.
+
+    Raises:
+        ArrayError: If a history has another length than 8 frames or holds NaN.
+    """
+    roots = checked("history.T_world_root", history.T_world_root, (PAST, 4, 4))
+    joints = checked("history.joint_rotations", history.joint_rotations, (PAST, None, 3))
+    observer = checked("observer_past_world", observer_past_world, (PAST, 3))
+    T_world_ego = gravity_aligned(roots[-1])
+    path, rotations = motion_in_ego(T_world_ego, roots)
+    return Perception(
+        T_world_ego=T_world_ego,
+        scene_patch=scene_patch(volume, T_world_ego),
+        observer_past=transform_points(inverse(T_world_ego), observer),
+        past_path=path,
+        past_rotations=rotations,
+        past_joints=joints,
+    )
+
+
+def motion_in_ego(T_world_ego: Array, T_world_root: Array) -> tuple[Array, Array]:
+    """Root positions (T, 3) and rotations (T, 3, 3) in the ego frame, from root poses (T, 4, 4) in the world."""
+    T_ego_root = inverse(T_world_ego) @ T_world_root
+    return T_ego_root[..., :3, 3], T_ego_root[..., :3, :3]
+
+
+def pack_motion(path: Array, rotations: Array, joint_rotations: Array) -> Array:
+    """Flatten motion for the networks: position 3, rotation 6 (two columns), joints 1..J-1 as axis-angle.
+
+    Args:
+        path: (..., 3) root positions.
+        rotations: (..., 3, 3) root rotations.
+        joint_rotations: (..., J, 3); the root's own entry is always zero and is left out.
+
+    Returns:
+        (..., 9 + 3 (J - 1)) float32.
+    """
+    joints = joint_rotations[..., 1:, :]
+    flat = joints.reshape(*joints.shape[:-2], -1)
+    return np.concatenate([path, rotation_6d_from_matrix(rotations), flat], axis=-1).astype(np.float32)
+
+
+def unpack_motion(motion: Array) -> tuple[Array, Array, Array]:
+    """Undo `pack_motion`: path (..., 3), proper rotations (..., 3, 3) and joint rotations (..., J, 3), float64."""
+    motion = np.asarray(motion, dtype=np.float64)
+    joints = motion[..., 9:].reshape(*motion.shape[:-1], -1, 3)
+    joints = np.concatenate([np.zeros_like(joints[..., :1, :]), joints], axis=-2)
+    return motion[..., :3], matrix_from_rotation_6d(motion[..., 3:9]), joints
+
+
+def motion_width(num_joints: int) -> int:
+    """Length of the last axis of `pack_motion` for a skeleton of J joints, the root included."""
+    return 9 + 3 * (num_joints - 1)
+
+
+def patch_channels(volume: PerceptionVolume) -> tuple[str, ...]:
+    """Names of the C channels of `scene_patch`."""
+    return (*volume.feature_names, *GEOMETRY_CHANNELS)
+
+
+def scene_patch(volume: PerceptionVolume, T_world_ego: Array) -> Array:
+    """Sample the scene around an ego frame: (C, 32, 32, 8) float32, channels named by `patch_channels`.
+
+    The voxels are smoothed to the patch's cell size once per volume; a look-up is then one gather (well under 1 ms).
+    Cells outside the volume are unknown: all zero, and as far inside things as the clip allows.
+    """
+    grid = _grid(volume)
+    flat = _cell_indices(volume, grid.shape, T_world_ego)
+    cells = grid.cells[flat].astype(np.float32)
+    return np.ascontiguousarray(cells.T).reshape(-1, *PATCH_SHAPE)
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    cells: Array
+    """(X Y Z + 1, C) float16, smoothed; the last row stands for everything outside."""
+    shape: tuple[int, int, int]
+
+
+# Smoothing takes tens of milliseconds, so it is done once per volume; an entry dies with its volume.
+_GRIDS: "weakref.WeakKeyDictionary[PerceptionVolume, _Grid]" = weakref.WeakKeyDictionary()
+
+
+def _grid(volume: PerceptionVolume) -> _Grid:
+    grid = _GRIDS.get(volume)
+    if grid is None:
+        grid = _GRIDS[volume] = _build_grid(volume)
+    return grid
+
+
+def _build_grid(volume: PerceptionVolume) -> _Grid:
+    shape = volume.occupancy.shape
+    corner = np.asarray(volume.origin, dtype=np.float64)
+    axes = [corner[i] + volume.voxel_size * np.arange(shape[i]) for i in range(3)]
+    centres = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    clearance = np.clip(volume.sample_sdf(centres), -CLEARANCE_LIMIT, CLEARANCE_LIMIT)
+    geometry = np.stack([volume.occupancy == 2, volume.occupancy == 1, clearance / CLEARANCE_LIMIT])
+    channels = np.concatenate([np.asarray(volume.features, dtype=np.float32), geometry.astype(np.float32)])
+    for axis in (1, 2, 3):
+        channels = _smoothed(channels, axis)
+    outside = np.zeros((1, len(channels)), dtype=np.float16)
+    outside[0, -1] = -1.0
+    cells = np.moveaxis(channels, 0, -1).reshape(-1, len(channels)).astype(np.float16)
+    return _Grid(np.concatenate([cells, outside]), (shape[0], shape[1], shape[2]))
+
+
+def _smoothed(values: Array, axis: int) -> Array:
+    """Weights 1/4, 1/2, 1/4 along an axis, ends held: voxels of 0.1 m are then fit for cells of 0.2 m."""
+    padding = [(1, 1) if i == axis else (0, 0) for i in range(values.ndim)]
+    padded = np.pad(values, padding, mode="edge")
+    size = values.shape[axis]
+    before, here, after = (np.take(padded, np.arange(start, start + size), axis=axis) for start in range(3))
+    return 0.25 * before + 0.5 * here + 0.25 * after
+
+
+def _cell_indices(volume: PerceptionVolume, shape: tuple[int, int, int], T_world_ego: Array) -> Array:
+    """Rows of the grid for the patch's cells: (8192,) with the outside row where a cell lies beyond the volume."""
+    nx, ny, nz = PATCH_SHAPE
+    yaw = float(heading(T_world_ego[:3, :3]))
+    ahead = (np.arange(nx) - 0.5 * (nx - 1)) * PATCH_CELL
+    left = (np.arange(ny) - 0.5 * (ny - 1)) * PATCH_CELL
+    up = np.arange(nz) * PATCH_CELL - PATCH_BELOW
+    start = (np.asarray(T_world_ego[:3, 3]) - volume.origin) / volume.voxel_size + 0.5
+    step = 1.0 / volume.voxel_size
+    x = np.floor(start[0] + step * (np.cos(yaw) * ahead[:, None] - np.sin(yaw) * left)).astype(np.int64)
+    y = np.floor(start[1] + step * (np.sin(yaw) * ahead[:, None] + np.cos(yaw) * left)).astype(np.int64)
+    z = np.floor(start[2] + step * up).astype(np.int64)
+    column_inside = (x >= 0) & (x < shape[0]) & (y >= 0) & (y < shape[1])
+    level_inside = (z >= 0) & (z < shape[2])
+    flat = (x * shape[1] + y)[..., None] * shape[2] + z
+    outside = shape[0] * shape[1] * shape[2]
+    return np.where(column_inside[..., None] & level_inside, flat, outside).reshape(-1)

@@ -1,0 +1,373 @@
+"""The agent's mind at run time: goal, then path, then pose, each drawn by a few denoising calls.
+
+Networks run in ONNX Runtime; the loop around them, the noise and the normalisation are NumPy, so that a plan depends on
+nothing but the perceptions, the weights and the caller's random generators. Rows of a batch never mix. This is the only
+file that imports onnxruntime, and it does so in `Policy.load`.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import numpy as np
+
+from ats_sim.arrays import Array, checked
+from ats_sim.denoising import STAGES, Normalisation, denoise
+from ats_sim.errors import ArrayError, PolicyError
+from ats_sim.geometry import inverse, transform_points
+from ats_sim.perception import FUTURE, PATCH_SHAPE, Perception, pack_motion, patch_channels, unpack_motion
+
+if TYPE_CHECKING:
+    from ats_sim.home import Home
+
+FORMAT = "ats-policy/1"
+GRAPHS = ("scene", "history", *STAGES)
+GUIDED = ("goal", "path")
+"""Stages that guidance sharpens; a pose only follows its path (ATS does the same)."""
+SWITCHES = ("scene", "observer", "past", "guide")
+"""Conditions in the order of the graphs' `keep` input."""
+MAX_BATCH = 128
+"""Rows per network call; longer batches are cut."""
+PROVIDER_VARIABLE = "ATS_ONNX_PROVIDER"
+"""Environment variable: `cuda` asks for the GPU, anything else runs on the CPU."""
+Item = TypeVar("Item")
+Signals = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Awareness:
+    """What the agent may know; what is switched off is hidden from every network."""
+
+    scene: bool = True
+    """See the home around it."""
+    observer: bool = True
+    """See the observer."""
+    past: bool = True
+    """Remember its own last 0.8 s."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """5.6 s of intended motion at 10 Hz, in the world frame; entry 0 is 0.1 s after the perception."""
+
+    T_world_ego: Array
+    """(4, 4) the ego frame the plan was made in."""
+    goal: Array
+    """(3,) where the root should be at the end, metres."""
+    path: Array
+    """(56, 3) root positions, metres."""
+    root_rotations: Array
+    """(56, 3, 3) root rotations."""
+    joint_rotations: Array
+    """(56, J, 3) axis-angle."""
+
+
+class Policy:
+    """The trained behaviour of one home; made by `Policy.load`."""
+
+    def __init__(self, sessions: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
+        """Wrap opened graphs; `spec` is the parsed `policy.json`."""
+        self._sessions = sessions
+        self._outputs = {name: list(spec["graphs"][name]["outputs"]) for name in GRAPHS}
+        self._inputs = {name: list(spec["graphs"][name]["inputs"]) for name in GRAPHS}
+        self._normalisation = Normalisation.from_json(spec["normalisation"])
+        self._levels = tuple(float(level) for level in spec["schedule"]["levels"])
+        self._warm_start = int(spec["schedule"]["warm_start"])
+        self._seen = np.array([name not in spec.get("hidden", ()) for name in SWITCHES], dtype=np.float32)
+        self.joint_names: tuple[str, ...] = tuple(spec["joint_names"])
+        """Joint order of every pose that goes in or comes out."""
+        self.channels: tuple[str, ...] = tuple(spec["channels"])
+        """Channel order of the scene patch."""
+
+    @classmethod
+    def load(cls, home: "Home", *, provider: str | None = None) -> Self:
+        """Open the policy of a home.
+
+        Args:
+            home: A loaded home; its `policy_spec` names the graphs.
+            provider: "cpu" or "cuda"; by default the environment variable ATS_ONNX_PROVIDER, else "cpu".
+
+        Raises:
+            PolicyError: If the home has no policy, or one that does not fit its skeleton or perception volume.
+        """
+        spec = home.policy_spec
+        if spec is None:
+            raise PolicyError(f"{home.folder}: this home has no policy; make one with `ats train`")
+        where = f"{home.folder}/policy.json"
+        try:
+            _check_fit(spec, home, where)
+            sessions = {name: _open(home.file(spec["graphs"][name]["file"]), provider) for name in GRAPHS}
+            for name in GRAPHS:
+                _check_graph(name, sessions[name], spec["graphs"][name], where)
+            return cls(sessions, spec)
+        except (KeyError, TypeError, ValueError, ArrayError) as error:
+            raise PolicyError(f"{where}: not a usable policy ({error!r}); train the home again") from error
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Execution providers really in use (asking for a GPU is no promise)."""
+        return tuple(self._sessions["pose"].get_providers())
+
+    def plan(
+        self,
+        perceptions: Sequence[Perception],
+        rngs: Sequence[np.random.Generator],
+        *,
+        goals: Sequence[Array | None] | None = None,
+        paths: Sequence[Array | None] | None = None,
+        previous: Sequence[Plan | None] | None = None,
+        executed: Sequence[int] | None = None,
+        awareness: Awareness | Sequence[Awareness] = Awareness(),
+        guidance: float = 1.0,
+    ) -> list[Plan]:
+        """Draw one plan per agent, all agents in one batch.
+
+        Args:
+            perceptions: What each of the N agents knows. The same object may come several times (samples of one
+                future): it is then encoded once.
+            rngs: One generator per agent; every call draws the same amount of noise, whatever is forced.
+            goals: Forced goals (3,), world frame; None where the goal is drawn.
+            paths: Forced paths (56, 3), world frame; None where the path is drawn. A path brings its goal along.
+            previous: Running plans to start from: the new ones stay near them and need fewer calls.
+            executed: How many frames of each previous plan have been walked (default 0).
+            awareness: What the agents may know; one for all, or one each.
+            guidance: Above 1, goal and path answer more strongly to observer and goal (classifier-free guidance); 1
+                is off.
+
+        Returns:
+            N plans.
+
+        Raises:
+            PolicyError: If an argument does not fit the policy or the number of agents.
+        """
+        count = len(perceptions)
+        if len(rngs) != count:
+            raise PolicyError(f"rngs: {len(rngs)} generators for {count} agents, want one each")
+        if count == 0:
+            return []
+        if not np.isfinite(guidance):
+            raise PolicyError(f"guidance: {guidance}, want a finite number")
+        codes = self._encode(perceptions)
+        inverses = [inverse(perception.T_world_ego) for perception in perceptions]
+        forced = _forced(_per_agent("goals", goals, count), _per_agent("paths", paths, count), inverses)
+        warm = self._warm(_per_agent("previous", previous, count), _per_agent("executed", executed, count), inverses)
+        shapes = self._normalisation.shapes
+        noise = [{name: rng.standard_normal(shapes[name], np.float32) for name in STAGES} for rng in rngs]
+        draft = _Draft(codes, _keep_rows(awareness, count) * self._seen, noise, warm, forced, guidance)
+
+        goal = self._draw("goal", draft, {})
+        path = self._draw("path", draft, {"goal": goal})
+        pose = self._draw("pose", draft, {"path": path, "current": codes["current"]})
+        return [_to_world(p.T_world_ego, goal[i], path[i], pose[i]) for i, p in enumerate(perceptions)]
+
+    def _encode(self, perceptions: Sequence[Perception]) -> Signals:
+        """Codes of all conditions, one row per agent; equal objects are encoded once."""
+        unique = list({id(p): p for p in perceptions}.values())
+        for perception in unique:
+            self._check_perception(perception)
+        past = np.stack([pack_motion(p.past_path, p.past_rotations, p.past_joints) for p in unique])
+        codes = self._run("scene", {"scene_patch": np.stack([p.scene_patch for p in unique])})
+        codes |= self._run("history", {"observer_past": np.stack([p.observer_past for p in unique]), "past": past})
+        codes["current"] = past[:, -1, 3:]
+        position = {id(p): i for i, p in enumerate(unique)}
+        rows = np.array([position[id(p)] for p in perceptions])
+        return {name: value[rows] for name, value in codes.items()}
+
+    def _check_perception(self, perception: Perception) -> None:
+        want = (len(self.channels), *PATCH_SHAPE)
+        if perception.scene_patch.shape != want:
+            raise PolicyError(f"scene patch has shape {perception.scene_patch.shape}, this policy wants {want}")
+        joints = perception.past_joints.shape[-2]
+        if joints != len(self.joint_names):
+            raise PolicyError(f"perception of {joints} joints, this policy moves {len(self.joint_names)}")
+        for name in ("scene_patch", "observer_past", "past_path", "past_rotations", "past_joints"):
+            if not np.isfinite(getattr(perception, name)).all():
+                raise PolicyError(f"perception.{name} holds NaN or infinity")
+
+    def _warm(
+        self, previous: Sequence[Plan | None], executed: Sequence[int | None], inverses: Sequence[Array]
+    ) -> list[Signals | None]:
+        """Running plans seen from the new ego frames, their ends held; None where there is none."""
+        starts: list[Signals | None] = []
+        for plan, walked, T_ego_world in zip(previous, executed, inverses, strict=True):
+            if plan is None:
+                starts.append(None)
+                continue
+            frames = np.clip(np.arange(FUTURE) + (walked or 0), 0, FUTURE - 1)
+            path = transform_points(T_ego_world, plan.path[frames])
+            rotations = T_ego_world[:3, :3] @ plan.root_rotations[frames]
+            pose = pack_motion(path, rotations, plan.joint_rotations[frames])[:, 3:]
+            starts.append({"goal": transform_points(T_ego_world, plan.goal[None])[0], "path": path, "pose": pose})
+        return starts
+
+    def _draw(self, stage: str, draft: "_Draft", guides: Signals) -> Array:
+        """Draw one stage for all agents, in the ego frame; forced rows are taken as they are."""
+        decoded = np.zeros((len(draft.noise), *self._decoded_shape(stage)))
+        for row, forced in enumerate(draft.forced):
+            if stage in forced:
+                decoded[row] = forced[stage]
+        for is_warm in (False, True):
+            rows = np.array(draft.rows(stage, is_warm), dtype=np.int64)
+            if len(rows):
+                decoded[rows] = self._draw_rows(stage, draft, guides, rows, is_warm)
+        return decoded
+
+    def _draw_rows(self, stage: str, draft: "_Draft", guides: Signals, rows: Array, is_warm: bool) -> Array:
+        current = draft.codes["current"][rows]
+        start = np.stack([draft.noise[row][stage] for row in rows])
+        levels = self._levels[self._warm_start :] if is_warm else self._levels
+        if is_warm:
+            near = np.stack([signals[stage] for row in rows if (signals := draft.warm[row]) is not None])
+            start = (1.0 - levels[0]) * self._encoded(stage, near, current) + levels[0] * start
+        inputs = {name: value[rows] for name, value in (draft.codes | guides).items()}
+        call = self._denoiser(stage, inputs, draft.keep[rows], draft.guidance if stage in GUIDED else 1.0)
+        return self._decoded(stage, denoise(call, start.astype(np.float32), levels), current)
+
+    def _denoiser(self, stage: str, inputs: Signals, keep: Array, guidance: float) -> Callable[[Array, float], Array]:
+        """The stage's network with its conditions bound; with guidance, both passes go as one batch."""
+        names = [name for name in self._inputs[stage] if name not in ("noisy", "level", "keep")]
+        bound = {name: inputs[name].astype(np.float32) for name in names}
+        if guidance == 1.0:
+            return lambda x, level: self._run(stage, bound | {"noisy": x, "level": _column(level, x), "keep": keep})[
+                "clean"
+            ]
+        # Without observer and goal, but with scene and past: what is sharpened is the answer to those two.
+        both = np.concatenate([keep, keep * np.array([1, 0, 1, 0], np.float32)])
+        bound = {name: np.concatenate([value, value]) for name, value in bound.items()}
+
+        def guided(x: Array, level: float) -> Array:
+            double = np.concatenate([x, x])
+            clean = self._run(stage, bound | {"noisy": double, "level": _column(level, double), "keep": both})["clean"]
+            with_both, without = clean[: len(x)], clean[len(x) :]
+            return without + np.float32(guidance) * (with_both - without)
+
+        return guided
+
+    def _run(self, graph: str, inputs: Signals) -> Signals:
+        names = self._outputs[graph]
+        count = len(next(iter(inputs.values())))
+        parts = []
+        for start in range(0, count, MAX_BATCH):
+            cut = {name: value[start : start + MAX_BATCH].astype(np.float32) for name, value in inputs.items()}
+            parts.append(self._sessions[graph].run(names, {name: np.ascontiguousarray(v) for name, v in cut.items()}))
+        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
+
+    def _decoded_shape(self, stage: str) -> tuple[int, ...]:
+        shapes = {"goal": (3,), "path": (FUTURE, 3), "pose": self._normalisation.pose_mean.shape}
+        return shapes[stage]
+
+    def _encoded(self, stage: str, value: Array, current: Array) -> Array:
+        if stage == "pose":
+            return self._normalisation.encode_pose(value, current)
+        return self._normalisation.encode_path(value) if stage == "path" else self._normalisation.encode_goal(value)
+
+    def _decoded(self, stage: str, signal: Array, current: Array) -> Array:
+        if stage == "pose":
+            return self._normalisation.decode_pose(signal, current)
+        return self._normalisation.decode_path(signal) if stage == "path" else self._normalisation.decode_goal(signal)
+
+
+@dataclass(frozen=True, eq=False)
+class _Draft:
+    """What one call of `plan` shares between its stages; one entry or row per agent."""
+
+    codes: Signals
+    keep: Array
+    noise: list[Signals]
+    warm: list[Signals | None]
+    forced: list[Signals]
+    guidance: float
+
+    def rows(self, stage: str, is_warm: bool) -> list[int]:
+        """Agents whose stage is to be drawn, with or without a running plan."""
+        count = range(len(self.noise))
+        return [i for i in count if stage not in self.forced[i] and (self.warm[i] is not None) == is_warm]
+
+
+def _column(level: float, like: Array) -> Array:
+    return np.full((len(like), 1), level, dtype=np.float32)
+
+
+def _per_agent(name: str, values: Sequence[Item] | None, count: int) -> Sequence[Item | None]:
+    if values is None:
+        return [None] * count
+    if len(values) != count:
+        raise PolicyError(f"{name}: {len(values)} entries for {count} agents, want one each")
+    return values
+
+
+def _keep_rows(awareness: Awareness | Sequence[Awareness], count: int) -> Array:
+    """(N, 4) float32: 1 where scene, observer, past and guide may be seen."""
+    each = [awareness] * count if isinstance(awareness, Awareness) else awareness
+    if len(each) != count:
+        raise PolicyError(f"awareness: {len(each)} entries for {count} agents, want one or one each")
+    return np.array([[a.scene, a.observer, a.past, True] for a in each], dtype=np.float32)
+
+
+def _forced(goals: Sequence[Array | None], paths: Sequence[Array | None], inverses: Sequence[Array]) -> list[Signals]:
+    """Forced goals and paths per agent, in the ego frame; a forced path also says the goal."""
+    forced: list[Signals] = []
+    try:
+        for goal, path, T_ego_world in zip(goals, paths, inverses, strict=True):
+            signals: Signals = {}
+            if path is not None:
+                signals["path"] = transform_points(T_ego_world, checked("paths", path, (FUTURE, 3)))
+                signals["goal"] = signals["path"][-1]
+            if goal is not None:
+                signals["goal"] = transform_points(T_ego_world, checked("goals", goal, (3,))[None])[0]
+            forced.append(signals)
+    except ArrayError as error:
+        raise PolicyError(str(error)) from error
+    return forced
+
+
+def _to_world(T_world_ego: Array, goal: Array, path: Array, pose: Array) -> Plan:
+    _, rotations, joints = unpack_motion(np.concatenate([path, pose], axis=-1))
+    world_path = transform_points(T_world_ego, path)
+    world_goal = transform_points(T_world_ego, goal[None])[0]
+    return Plan(T_world_ego, world_goal, world_path, T_world_ego[:3, :3] @ rotations, joints)
+
+
+def _check_fit(spec: Mapping[str, Any], home: "Home", where: str) -> None:
+    """Refuse a policy made for another body or another kind of perception."""
+    if spec["format"] != FORMAT or set(GRAPHS) - set(spec["graphs"]):
+        raise PolicyError(f"{where}: want format {FORMAT} with the graphs {', '.join(GRAPHS)}")
+    joints, channels = list(home.skeleton.joint_names), list(patch_channels(home.perception))
+    if list(spec["joint_names"]) != joints:
+        raise PolicyError(f"{where}: joint order {spec['joint_names']}, the home's skeleton has {joints}")
+    if list(spec["channels"]) != channels:
+        raise PolicyError(f"{where}: perceives {spec['channels']}, the home's volume offers {channels}")
+    levels = spec["schedule"]["levels"]
+    if levels[-1] != 0.0 or any(after >= before for before, after in zip(levels, levels[1:], strict=False)):
+        raise PolicyError(f"{where}: noise levels {levels} must fall to 0")
+
+
+def _check_graph(name: str, session: Any, entry: Mapping[str, Any], where: str) -> None:
+    """Refuse a graph whose inputs are not those that `policy.json` promises."""
+    found = {node.name: list(node.shape[1:]) for node in session.get_inputs()}
+    if found != {key: list(shape) for key, shape in entry["inputs"].items()}:
+        raise PolicyError(f"{where}: graph {name} takes {found}, promised was {dict(entry['inputs'])}")
+    missing = set(entry["outputs"]) - {node.name for node in session.get_outputs()}
+    if missing:
+        raise PolicyError(f"{where}: graph {name} lacks the outputs {sorted(missing)}")
+
+
+def _open(path: Path, provider: str | None) -> Any:
+    """Open a graph on one thread: at these sizes a second thread only burns the other core."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    wanted = (provider or os.environ.get(PROVIDER_VARIABLE, "cpu")).lower()
+    providers = ["CPUExecutionProvider"]
+    if wanted == "cuda":
+        providers.insert(0, "CUDAExecutionProvider")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime's exceptions share no base class of their own
+        raise PolicyError(f"{path}: not a graph that onnxruntime can open ({error})") from error
