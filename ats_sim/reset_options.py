@@ -1,0 +1,102 @@
+"""What a user may ask of the beginning of an episode, checked and turned into arrays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ats_sim.agent import Steering
+from ats_sim.arrays import Array, checked
+from ats_sim.errors import ArrayError, ConfigError
+from ats_sim.geometry import rigid, yaw_matrix
+from ats_sim.perception import FUTURE
+from ats_sim.policy import Awareness
+
+KNOWN = ("observer_pose", "agent_poses", "goal", "path", "awareness", "guidance")
+SWITCHES = ("scene", "observer", "past")
+
+
+@dataclass(frozen=True, eq=False)
+class ResetOptions:
+    """How an episode begins; None leaves it to chance."""
+
+    observer_pose: Array | None
+    """(3,) x, y in metres and yaw in radians."""
+    agent_poses: Array | None
+    """(A, 4, 4) root poses."""
+    steering: tuple[Steering, ...]
+    """What is imposed on each of the A agents."""
+
+
+def read_reset_options(options: Mapping[str, Any] | None, num_agents: int) -> ResetOptions:
+    """Check the `options` of a reset.
+
+    Args:
+        options: Any of `observer_pose` (3,) x, y, yaw; `agent_poses` (A, 4) x, y, z, yaw or (A, 4, 4); `goal` (3,) or
+            (A, 3); `path` (56, 3) or (A, 56, 3); `awareness` {"scene": bool, "observer": bool, "past": bool};
+            `guidance` number. One agent's axis may be left out.
+        num_agents: A.
+
+    Raises:
+        ConfigError: If an option is unknown or its value makes no sense.
+    """
+    given = dict(options or {})
+    unknown = sorted(set(given) - set(KNOWN), key=str)
+    if unknown:
+        raise ConfigError(f"reset options: unknown {unknown}; known are {', '.join(KNOWN)}")
+    try:
+        goals = _per_agent("goal", given.get("goal"), num_agents, (3,))
+        paths = _per_agent("path", given.get("path"), num_agents, (FUTURE, 3))
+        observer = given.get("observer_pose")
+        observer = None if observer is None else checked("observer_pose", observer, (3,))
+        guidance = float(checked("guidance", given.get("guidance", 1.0), ()))
+        poses = _agent_poses(given.get("agent_poses"), num_agents)
+    except ArrayError as error:
+        raise ConfigError(f"reset options: {error}") from error
+    awareness = read_awareness(given.get("awareness", {}))
+    steering = tuple(
+        Steering(
+            awareness,
+            None if goals is None else goals[i],
+            None if paths is None else paths[i],
+            guidance,
+        )
+        for i in range(num_agents)
+    )
+    return ResetOptions(observer, poses, steering)
+
+
+def read_awareness(switches: object) -> Awareness:
+    """Turn `{"scene": bool, "observer": bool, "past": bool}` (each may be missing: on) into an Awareness.
+
+    Raises:
+        ConfigError: If it is no mapping, names another switch, or a value is no bool.
+    """
+    if isinstance(switches, Awareness):
+        return switches
+    if not isinstance(switches, Mapping) or not set(switches) <= set(SWITCHES):
+        raise ConfigError(f"awareness: {switches!r}, want a mapping with any of {', '.join(SWITCHES)}")
+    if not all(isinstance(value, bool | np.bool_) for value in switches.values()):
+        raise ConfigError(f"awareness: {dict(switches)}, want True or False for each switch")
+    return Awareness(**{name: bool(value) for name, value in switches.items()})
+
+
+def _per_agent(name: str, value: Any, num_agents: int, shape: tuple[int, ...]) -> Array | None:
+    """(A, *shape), from that or from one agent's (*shape), which then holds for all."""
+    if value is None:
+        return None
+    if np.ndim(value) == len(shape):
+        return np.repeat(checked(name, value, shape)[None], num_agents, axis=0)
+    return checked(name, value, (num_agents, *shape)).copy()
+
+
+def _agent_poses(value: Any, num_agents: int) -> Array | None:
+    """(A, 4, 4) root poses from transforms, or from places (A, 4) x, y, z, yaw; one agent's axis may be left out."""
+    if value is None:
+        return None
+    if np.ndim(value) == 3:
+        return checked("agent_poses", value, (num_agents, 4, 4)).copy()
+    places = [value] if np.ndim(value) == 1 else value
+    places = checked("agent_poses", places, (num_agents, 4))
+    return rigid(yaw_matrix(places[:, 3]), places[:, :3])

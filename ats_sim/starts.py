@@ -1,0 +1,119 @@
+"""Where an episode may begin: places where the real agent and the real observer have been, if they are free today."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.errors import HomeError
+from ats_sim.geometry import gravity_aligned, interpolate_poses
+from ats_sim.home import Home
+from ats_sim.observer import Observer
+from ats_sim.perception import HZ, PAST
+from ats_sim.volume import PerceptionVolume
+
+NEAR, FAR = 0.8, 4.0  # metres between observer and agent that make a good first look
+APART = 0.6  # metres between two agents
+KNOWN = 0.3  # metres within which a recorded motion's root must match a recorded root pose
+TRIES = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Starts:
+    """Histories an agent may wake up with, and floor points where an observer may stand."""
+
+    roots: Array
+    """(N, 8, 4, 4) root poses, the last is the start."""
+    joints: Array
+    """(N, 8, J, 3) joint rotations."""
+    observers: Array
+    """(M, 2) floor points."""
+
+    def draw_agents(self, rng: np.random.Generator, count: int) -> Array:
+        """(count,) indices of starts that keep agents apart from each other where the home allows it."""
+        chosen: list[int] = []
+        for _ in range(count):
+            index = int(rng.integers(len(self.roots)))
+            for _ in range(TRIES):
+                gaps = self.roots[chosen, -1, :3, 3] - self.roots[index, -1, :3, 3]
+                if (np.linalg.norm(gaps, axis=-1) >= APART).all():
+                    break
+                index = int(rng.integers(len(self.roots)))
+            chosen.append(index)
+        return np.array(chosen, dtype=np.int64)
+
+    def draw_observer(self, rng: np.random.Generator, near: Array) -> Array:
+        """(2,) floor point from which a place (3,) can be looked at: neither on top of it nor across the house."""
+        distance = np.linalg.norm(self.observers - near[:2], axis=1)
+        good = np.flatnonzero((distance >= NEAR) & (distance <= FAR))
+        candidates = good if len(good) else np.argsort(np.abs(distance - 0.5 * (NEAR + FAR)))[:10]
+        return np.array(self.observers[candidates[int(rng.integers(len(candidates)))]])
+
+
+def find_starts(home: Home, observer: Observer, radius: float, margin: float) -> Starts:
+    """Collect the starts of a home, where roots keep `margin` and the observer `radius` metres of free space.
+
+    Raises:
+        HomeError: If the home records no free place for the agent, or has no room for the observer's body.
+    """
+    roots, joints = _recorded_motion(home, margin)
+    if not len(roots):
+        roots, joints = _recorded_places(home, margin)
+    if not len(roots):
+        raise HomeError(f"{home.folder}: every recorded agent pose lies inside something solid; export the home again")
+    return Starts(roots, joints, _observer_points(home, observer, radius))
+
+
+def _recorded_motion(home: Home, margin: float) -> tuple[Array, Array]:
+    """Windows of 0.8 s cut from the recorded motions wherever they lie in free space of this home."""
+    volume = home.perception
+    found_roots, found_joints = [], []
+    for animation in home.animations:
+        length = float(animation.time[-1] - animation.time[0])
+        ticks = animation.time[0] + np.arange(int(length * HZ) + 1) / HZ
+        if len(ticks) < PAST or animation.joint_rotations.shape[1] != home.skeleton.num_joints:
+            continue
+        roots = interpolate_poses(animation.time, animation.T_world_root, ticks)
+        nearest = np.clip(np.searchsorted(animation.time, ticks), 0, len(animation.time) - 1)
+        windows = np.arange(len(ticks) - PAST + 1)[:, None] + np.arange(PAST)
+        free = _is_usable(volume, roots, margin)[windows[:, -1]]
+        found_roots.append(roots[windows[free]])
+        found_joints.append(animation.joint_rotations[nearest][windows[free]])
+    if not found_roots:
+        return np.zeros((0, PAST, 4, 4)), np.zeros((0, PAST, home.skeleton.num_joints, 3))
+    return np.concatenate(found_roots), np.concatenate(found_joints)
+
+
+def _is_usable(volume: PerceptionVolume, roots: Array, margin: float) -> Array:
+    """Whether root poses (N, 4, 4) are free and lie where the agent was recorded (a motion may be from elsewhere)."""
+    positions = roots[:, :3, 3]
+    known = volume.agent_roots[:, :3, 3]
+    near = np.zeros(len(positions), dtype=bool)
+    for first in range(0, len(positions), 512):
+        gaps = np.linalg.norm(positions[first : first + 512, None] - known, axis=-1)
+        near[first : first + 512] = gaps.min(1, initial=np.inf) <= KNOWN
+    return np.asarray(near & (volume.sample_sdf(positions) >= margin))
+
+
+def _recorded_places(home: Home, margin: float) -> tuple[Array, Array]:
+    """Standing still, in the rest pose, at the recorded root poses."""
+    poses = gravity_aligned(home.perception.agent_roots.astype(np.float64))
+    poses = poses[home.perception.sample_sdf(poses[:, :3, 3]) >= margin]
+    roots = np.repeat(poses[:, None], PAST, axis=1)
+    return roots, np.zeros((len(roots), PAST, home.skeleton.num_joints, 3))
+
+
+def _observer_points(home: Home, observer: Observer, radius: float) -> Array:
+    """Recorded camera places with room for a body, else any such place of the floor plan near them."""
+    recorded = home.perception.observer_cameras[:, :2, 3].astype(np.float64)
+    roomy = recorded[observer.clearance(recorded) >= radius]
+    if len(roomy):
+        return np.asarray(roomy)
+    low, high = home.perception.bounds
+    axes = [np.arange(low[i], high[i], 2.0 * home.perception.sdf_voxel_size) for i in range(2)]
+    floor = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    room = observer.clearance(floor)
+    needed = min(radius, float(room.max(initial=0.0)))
+    if needed < 0.05:
+        raise HomeError(f"{home.folder}: no place with room for an observer of radius {radius} m; give a smaller one")
+    return np.asarray(floor[room >= needed])
