@@ -11,7 +11,7 @@ __all__ = ["SynthesizeConfig", "synthesize"]
 
 
 def synthesize(output: Path, config: SynthesizeConfig) -> dict[str, Any]:
-    """Writes a capture with ground truth into ``output`` and returns a summary; see ``synthesis.synthesize``."""
-    from ats_sim.reconstruction.capture.synthesis.synthesize import synthesize as run
+    """Writes a capture with ground truth into ``output`` and returns a summary."""
+    from ats_sim.reconstruction.capture.synthesis.production import produce
 
-    return run(output, config)
+    return produce(output, config)

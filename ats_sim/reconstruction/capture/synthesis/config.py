@@ -40,7 +40,7 @@ class SynthesizeConfig:
     """Small things (chairs, a box, cushions) that stand elsewhere in each video than in the walkthrough."""
     walkthrough: bool = True
     """Film the empty home first; without it the capture is scan-free."""
-    walkthrough_seconds: float = 40.0
+    walkthrough_seconds: float = 60.0
     """Length of the walkthrough."""
     second_camera: bool = True
     """Write a synchronised second view of every video, for novel-view scores."""

@@ -31,7 +31,7 @@ class Daylight:
     bounce: tuple[float, float, float]
 
 
-NEUTRAL = Daylight((0.4, 0.3, 0.85), (0.0, 0.0, 0.0), (1.5, 1.5, 1.5), (0.0, 0.0, 0.0), (0.42, 0.42, 0.42))
+NEUTRAL = Daylight((0.4, 0.3, 0.85), (0.0, 0.0, 0.0), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), (0.62, 0.62, 0.62))
 
 
 def draw_daylight(rng: np.random.Generator, style: Literal["varied", "day", "evening", "constant"]) -> Daylight:
@@ -45,10 +45,10 @@ def draw_daylight(rng: np.random.Generator, style: Literal["varied", "day", "eve
     level = rng.uniform(0.85, 1.2)
     warm = rng.uniform(0.0, 0.12)
     if kind == "evening":
-        return Daylight(to_sun, (0, 0, 0), _times((0.10, 0.13, 0.22), level), _times((1.5, 1.18, 0.78), level), _times((0.34, 0.27, 0.20), level))
+        return Daylight(to_sun, (0, 0, 0), _times((0.10, 0.13, 0.22), level), _times((1.7, 1.35, 0.92), level), _times((0.44, 0.36, 0.27), level))
     sun = 1.9 * level if kind == "sunny" else 0.0
-    sky = (1.25, 1.4, 1.6) if kind == "sunny" else (1.7, 1.75, 1.8)
-    bounce = (0.44 + warm / 2, 0.42, 0.40 - warm / 2)
+    sky = (1.7, 1.85, 2.05) if kind == "sunny" else (2.2, 2.25, 2.3)
+    bounce = (0.62 + warm / 2, 0.60, 0.58 - warm / 2)
     return Daylight(to_sun, (sun * (1 + warm), sun * 0.95, sun * (0.85 - warm)), _times(sky, level), (0, 0, 0), _times(bounce, level))
 
 

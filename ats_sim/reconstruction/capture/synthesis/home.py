@@ -32,6 +32,7 @@ class _Blueprint:
     materials: dict[str, Material]
 
 
+@lru_cache(maxsize=2)
 def build_home(seed: int, *, rooms: int | None = None, day: int | None = None, moves: int = 0) -> HomeLayout:
     """The home of a seed, as it stands on a day.
 

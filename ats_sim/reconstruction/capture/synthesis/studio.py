@@ -1,0 +1,92 @@
+"""Pictures of one day in the home: ideal colour, depth and labels, with the animal in the room's light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.geometry import Intrinsics
+from ats_sim.mesh import SkinnedMesh
+from ats_sim.reconstruction.capture.synthesis.daylight import Daylight, LightTracer, paint_light
+from ats_sim.reconstruction.capture.synthesis.layout import HomeLayout
+from ats_sim.rendering import Camera, Lighting, open_renderer
+
+HOME_LABEL, AGENT_LABEL = 1, 2
+_PROBE_CELL = 0.3
+_PROBE_HEIGHT = 0.3
+
+
+@dataclass(frozen=True)
+class Shot:
+    """An ideal picture: rgb (H, W, 3) uint8, z-depth (H, W) metres with 0 = nothing, agent mask (H, W) bool."""
+
+    rgb: Array
+    depth: Array
+    mask: Array
+
+
+class Studio:
+    """Renders one layout under one day's light, with or without an animal."""
+
+    def __init__(self, layout: HomeLayout, day: Daylight, rng: np.random.Generator, agent: SkinnedMesh | None = None):
+        self._renderer = open_renderer()
+        self.mesh = replace(layout.mesh, texture=paint_light(layout, day, rng))
+        self._renderer.add(self.mesh, HOME_LABEL, unlit=True)
+        self._agent = agent
+        self._handle = -1
+        self._ambient = 1.0
+        if agent is not None:
+            self._probe = _LightProbe(layout, day, rng)
+            self._handle = self._renderer.add(agent.mesh, AGENT_LABEL, casts_shadow=True, tint=self._probe.tint)
+
+    def pose(self, T_world_root: Array, joint_rotations: Array) -> None:
+        """Moves the animal."""
+        if self._agent is not None:
+            self._renderer.update_vertices(self._handle, self._agent.posed(T_world_root, joint_rotations))
+            self._ambient = self._probe.at(T_world_root[:2, 3])
+
+    def shoot(self, intrinsics: Intrinsics, T_world_camera: Array) -> Shot:
+        """One picture; colours are averaged over 2x2 samples per pixel."""
+        import cv2
+
+        light = Lighting(
+            ambient=0.72 * self._ambient, strength=0.5 * self._ambient, direction=(0.25, 0.2, 0.95), shadow=0.75
+        )
+        fine = intrinsics.scaled(2.0)
+        colour = self._renderer.render(Camera(fine, T_world_camera), light).rgb
+        rgb = cv2.resize(colour, (intrinsics.width, intrinsics.height), interpolation=cv2.INTER_AREA)
+        frame = self._renderer.render(Camera(intrinsics, T_world_camera), light)
+        return Shot(np.asarray(rgb), frame.depth, frame.labels == AGENT_LABEL)
+
+    def close(self) -> None:
+        """Gives the renderer back."""
+        self._renderer.close()
+
+
+class _LightProbe:
+    """How bright it is at the height of the animal's back, on a coarse grid over the floor."""
+
+    def __init__(self, layout: HomeLayout, day: Daylight, rng: np.random.Generator):
+        x0, y0 = layout.nav.origin
+        x1, y1 = layout.nav.to_world(np.array(layout.nav.free.shape) - 1)
+        self._origin = np.array([x0, y0])
+        self._shape = (int((x1 - x0) / _PROBE_CELL) + 1, int((y1 - y0) / _PROBE_CELL) + 1)
+        grid = np.stack(np.mgrid[: self._shape[0], : self._shape[1]], -1).reshape(-1, 2) * _PROBE_CELL + self._origin
+        points = np.concatenate([grid, np.full((len(grid), 1), _PROBE_HEIGHT)], 1)
+        light = LightTracer(layout, day, rng).irradiance(points, np.tile([0.0, 0.0, 1.0], (len(points), 1)))
+        level = light.mean(1).reshape(self._shape)
+        self._level = np.clip(level, 0.25 * np.median(level), 1.6)
+        mean = np.maximum(np.median(light, axis=0), 1e-3)
+        red, green, blue = (mean / mean.mean()).tolist()
+        self.tint = (float(red), float(green), float(blue))
+
+    def at(self, xy: Array) -> float:
+        """Brightness at a floor point, smoothed over the cells around it."""
+        cell = np.clip((xy - self._origin) / _PROBE_CELL, 0, np.array(self._shape) - 1.001)
+        i, j = cell.astype(int)
+        f, g = cell - [i, j]
+        part = self._level[i : i + 2, j : j + 2]
+        weights = np.outer([1 - f, f], [1 - g, g])[: part.shape[0], : part.shape[1]]
+        return float((part * weights).sum() / weights.sum())
