@@ -93,7 +93,7 @@ class Lighting:
     """Light from everywhere, as a factor on the surface colour."""
     strength: float = 0.45
     """Light of the lamp on a surface that faces it, as a factor on the surface colour."""
-    direction: tuple[float, float, float] = (0.30, 0.22, 0.93)
+    direction: tuple[float, float, float] = (0.22, 0.16, 0.96)
     """From the scene towards the lamp, world frame; need not have length one."""
     color: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Multiplies all light: exposure and white balance."""

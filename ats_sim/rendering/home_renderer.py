@@ -22,6 +22,8 @@ OBSERVER_LABEL = 254
 OVERLAY_LABEL = 255
 FIELD_OF_VIEW = float(np.radians(60.0))
 DOT_RADIUS = 0.022
+TOO_NEAR = 0.5
+"""A figure whose eyes are nearer to the camera than this only blocks the view, metres."""
 NEAR_COLOR, FAR_COLOR = np.array([255, 255, 255]), np.array([255, 170, 30])
 LIGHT = Lighting(ambient=0.62, strength=0.5, shadow=0.85)
 
@@ -103,6 +105,8 @@ class HomeRenderer:
             The picture; labels are SCENE_LABEL, AGENT_LABEL + i, OBSERVER_LABEL and OVERLAY_LABEL.
         """
         self._pose_agents(agents)
+        if observer is not None and np.linalg.norm(observer[:3, 3] - camera.position) < TOO_NEAR:
+            observer = None
         self._pose_observer(observer)
         self._draw_overlay(overlay or Overlay())
         return self._renderer.render(camera, lighting)

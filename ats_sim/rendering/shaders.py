@@ -101,7 +101,7 @@ vec3 encode(vec3 c) {
 vec3 sky(vec3 ray) {
     float elevation = ray.z / length(ray);
     vec3 color = mix(horizon, zenith, clamp(elevation * 1.4, 0.0, 1.0));
-    return color * (1.0 - 0.55 * clamp(-elevation * 3.0, 0.0, 1.0));
+    return color * (1.0 - 0.22 * clamp(-elevation * 3.0, 0.0, 1.0));
 }
 
 float lit_share(vec3 world) {
@@ -130,7 +130,7 @@ void main() {
     if (dot(normal, ray) > 0.0) normal = -normal;
     float diffuse = strength * max(dot(normal, lamp), 0.0) * lit;
     float shaded = ambient * (0.8 + 0.2 * normal.z) + diffuse;
-    float light = surface.w > 0.5 ? 0.55 + 0.45 * lit : shaded;
+    float light = surface.w > 0.5 ? 0.35 + 0.65 * lit : shaded;
     out_color = vec4(encode(albedo * light * light_color), 1.0);
 }
 """

@@ -2,7 +2,7 @@
 
 Colours are decoded to linear light first and encoded last. A surface turned away from the eye is lit as if it were
 two-sided, with ``color * (ambient * (0.8 + 0.2 n_z) + strength * max(0, n . lamp) * lit)`` where ``lit`` falls to
-``1 - shadow`` in full shadow; unlit surfaces get ``color * (0.55 + 0.45 lit)``. Where nothing is, there is sky.
+``1 - shadow`` in full shadow; unlit surfaces get ``color * (0.35 + 0.65 lit)``. Where nothing is, there is sky.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def shade(albedo: Array, normals: Array, rays: Array, unlit: Array, lit: Array, 
     lamp = lighting.to_lamp
     facing = normals[:, 0] * lamp[0] + normals[:, 1] * lamp[1] + normals[:, 2] * lamp[2]
     shaded = lighting.ambient * (0.8 + 0.2 * normals[:, 2]) + lighting.strength * np.maximum(facing, 0.0) * lit
-    light = np.where(unlit, 0.55 + 0.45 * lit, shaded)[:, None] * np.array(lighting.color)
+    light = np.where(unlit, 0.35 + 0.65 * lit, shaded)[:, None] * np.array(lighting.color)
     return srgb_from_linear(linear_from_fraction(albedo) * light)
 
 
@@ -36,7 +36,7 @@ def sky(rays: Array, lighting: Lighting) -> Array:
     elevation = (rays[:, 2] / np.linalg.norm(rays, axis=1))[:, None]
     blend = np.clip(elevation * 1.4, 0.0, 1.0)
     color = np.array(lighting.horizon) * (1.0 - blend) + np.array(lighting.zenith) * blend
-    return np.asarray(np.round(color * (1.0 - 0.55 * np.clip(-elevation * 3.0, 0.0, 1.0))).astype(np.uint8))
+    return np.asarray(np.round(color * (1.0 - 0.22 * np.clip(-elevation * 3.0, 0.0, 1.0))).astype(np.uint8))
 
 
 def sky_picture(camera: Camera, lighting: Lighting) -> Array:
