@@ -1,7 +1,11 @@
 """Folders and zip files from strangers: names that stay inside, sizes that stay small, bytes that match their hash."""
 
+import shutil
 import stat
+import tempfile
+import weakref
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -73,6 +77,20 @@ def _verify(folder: Path, name: str, entry: object) -> None:
         raise HomeError(f"{folder}: {name} does not match its SHA-256 in home.json; it was changed or damaged")
 
 
+class UnpackedFolder:
+    """A temporary folder that lives as long as whoever holds this, or the program."""
+
+    def __init__(self) -> None:
+        """Make an empty folder."""
+        self.path = Path(tempfile.mkdtemp(prefix="ats-home-"))
+        """Where it is."""
+        self._finalizer = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    def cleanup(self) -> None:
+        """Remove it now; safe to call again."""
+        self._finalizer()
+
+
 def unpack(archive_path: Path, folder: Path) -> Path:
     """Unpack a zip into an empty folder and return the folder that holds `home.json`.
 
@@ -88,7 +106,7 @@ def unpack(archive_path: Path, folder: Path) -> Path:
                 _extract(archive, entry, folder)
     except FileNotFoundError as missing:
         raise HomeError(f"{archive_path}: no such file") from missing
-    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as broken:
+    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as broken:
         raise HomeError(f"{archive_path}: not a readable zip file ({broken})") from broken
     tops = {entry.filename.split("/")[0] for entry in entries}
     if not (folder / "home.json").exists() and len(tops) == 1:

@@ -4,7 +4,6 @@
 and a bundle that does not hold together is refused with one `HomeError`.
 """
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ats_sim.arrays import Array
-from ats_sim.bundle import inside, unpack
+from ats_sim.bundle import UnpackedFolder, inside, unpack
 from ats_sim.collision import read_collision
 from ats_sim.errors import AtsError, HomeError
 from ats_sim.files import sha256, write_json
@@ -61,7 +60,7 @@ class Home:
     """How good it is, by the measures of its making."""
     policy_spec: Mapping[str, Any] | None
     """The validated `policy.json`, or None where the home has no policy."""
-    unpacked: "tempfile.TemporaryDirectory[str] | None" = field(default=None, repr=False)
+    unpacked: UnpackedFolder | None = field(default=None, repr=False)
     """Keeps the files of an unpacked zip alive as long as the home is."""
 
     @classmethod
@@ -204,7 +203,7 @@ def check_home(path: "str | Path", *, require_policy: bool = True) -> list[str]:
     return problems
 
 
-def _located(path: "str | Path") -> "tuple[Path, tempfile.TemporaryDirectory[str] | None]":
+def _located(path: "str | Path") -> tuple[Path, UnpackedFolder | None]:
     """Find the folder of a home; unpack it first where it is a zip."""
     if str(path) == "default":
         if not DEFAULT.is_dir():
@@ -217,9 +216,9 @@ def _located(path: "str | Path") -> "tuple[Path, tempfile.TemporaryDirectory[str
         raise HomeError(f"{place}: no such home; pass 'default', a home folder or a .zip of one")
     if place.suffix.lower() != ".zip":
         raise HomeError(f"{place}: a home is a folder or a .zip, not a {place.suffix or 'nameless'} file")
-    unpacked = tempfile.TemporaryDirectory(prefix="ats-home-")
+    unpacked = UnpackedFolder()
     try:
-        return unpack(place, Path(unpacked.name)), unpacked
+        return unpack(place, unpacked.path), unpacked
     except HomeError:
         unpacked.cleanup()
         raise

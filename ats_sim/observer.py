@@ -95,10 +95,11 @@ class Observer:
     def camera_at(self, pose: Array) -> Array:
         """(4, 4) pose of the eyes, OpenCV axes, for a pose (4,) x, y, yaw, pitch."""
         x, y, yaw, pitch = pose
-        ahead = np.array([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), np.sin(pitch)])
-        right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
-        axes = np.stack([right, np.cross(ahead, right), ahead], axis=-1)
-        return rigid(axes, np.array([x, y, self._options.eye_height]))
+        turned, tilted = (np.cos(yaw), np.sin(yaw)), (np.cos(pitch), np.sin(pitch))
+        right = [turned[1], -turned[0], 0.0]
+        down = [tilted[1] * turned[0], tilted[1] * turned[1], -tilted[0]]
+        ahead = [tilted[0] * turned[0], tilted[0] * turned[1], tilted[1]]
+        return rigid(np.array([right, down, ahead]).T, np.array([x, y, self._options.eye_height]))
 
     def _swept(self, start: Array, step: Array) -> Array:
         """End of a walk by `step` from `start`, in short pieces, each of which may slide but never squeeze in."""

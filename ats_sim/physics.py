@@ -145,9 +145,11 @@ class Bodies:
         return int(body)
 
     def _group(self, body: int, group: int) -> None:
+        # No pairs are ever wanted, only rays and closest points; a ray needs the home to answer all groups.
+        mask = -1 if group == HOME_GROUP else 0
         links = range(-1, self._engine.getNumJoints(body, physicsClientId=self._live()))
         for link in links:
-            self._engine.setCollisionFilterGroupMask(body, link, group, 0, physicsClientId=self._live())
+            self._engine.setCollisionFilterGroupMask(body, link, group, mask, physicsClientId=self._live())
 
     def _links(self) -> tuple[Array, list[int]]:
         """Skeleton joints and engine joints of the rig's moving links, in the same order."""

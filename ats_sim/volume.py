@@ -5,6 +5,7 @@ triangles costs milliseconds, and "unknown" counts as solid, so nobody walks out
 """
 
 import zipfile
+import zlib
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -90,7 +91,10 @@ class PerceptionVolume:
             HomeError: If the file is missing, corrupt, unpacks to too much, or an array is missing, misshapen or NaN.
         """
         _refuse_bombs(path)
-        stored = read_npz(path, HomeError)
+        try:
+            stored = read_npz(path, HomeError)
+        except zlib.error as broken:
+            raise HomeError(f"{path}: not a readable npz file ({broken})") from broken
         missing = [field.name for field in fields(cls) if field.name not in stored]
         if missing:
             raise HomeError(f"{path}: misses {', '.join(missing)}; export the home again")
@@ -181,7 +185,7 @@ def _refuse_bombs(path: Path) -> None:
             size = sum(entry.file_size for entry in archive.infolist())
     except FileNotFoundError as missing:
         raise HomeError(f"{path}: no such file") from missing
-    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as broken:
+    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as broken:
         raise HomeError(f"{path}: not a readable npz file ({broken})") from broken
     if size > MAX_VOLUME_BYTES:
         raise HomeError(f"{path}: would unpack to {size} bytes, more than {MAX_VOLUME_BYTES}")
