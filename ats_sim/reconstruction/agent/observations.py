@@ -1,0 +1,138 @@
+"""What one video shows of the agent, reduced to what the fit needs: surface points and how far space is from the mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.geometry import Intrinsics, transform_points
+
+if TYPE_CHECKING:
+    from ats_sim.reconstruction.capture.video import Video
+
+HELD_OUT_EVERY = 10
+"""Every tenth frame is kept for scores: index % 10 == 9 builds nothing."""
+MIN_MASK = 50
+MIN_DEPTH_PIXELS = 30
+MAX_FIT_HZ = 12.0
+FIELD_WIDTH = 120
+EDGE_REACH = 0.6
+"""Points farther than this from the median along the view are flying pixels, metres."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sightings:
+    """The agent in K frames of one video, in the scene frame."""
+
+    name: str
+    """The video."""
+    frames: Array
+    """(K,) frame numbers, rising."""
+    time: Array
+    """(K,) seconds."""
+    seen: Array
+    """(K,) bool: the agent is visible; held-out and unregistered frames count as unseen here."""
+    points: Array
+    """(K, P, 3) float32 world points on its visible surface; zeros where unseen."""
+    T_world_camera: Array
+    """(K, 4, 4)."""
+    intrinsics: Intrinsics
+    """Of the field's pictures."""
+    fields: Array
+    """(K, h, w) float32: angle (radians, pixels over focal length) to the nearest pixel that may show the agent."""
+
+
+def chosen_frames(times: Array, registered: Array) -> Array:
+    """Frame numbers to fit: all of a slow video, those nearest to a 10 Hz clock of a fast one; registered ones only."""
+    usable = np.flatnonzero(registered)
+    span = float(times[-1] - times[0])
+    if len(usable) < 2 or (len(times) - 1) / max(span, 1e-6) <= MAX_FIT_HZ:
+        return usable
+    ticks = np.arange(times[0], times[-1] + 1e-6, 0.1)
+    nearest = np.abs(times[None, :] - ticks[:, None]).argmin(axis=1)
+    return np.intersect1d(nearest, usable)
+
+
+def held_out(frames: Array) -> Array:
+    """Whether frames (K,) are kept for scores."""
+    return np.asarray(frames) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
+
+
+def gather(
+    video: Video,
+    frames: Array,
+    masks: dict[int, Array],
+    T_world_camera: Array,
+    rng: np.random.Generator,
+    points_per_frame: int = 160,
+) -> Sightings:
+    """Collect the evidence of a video.
+
+    Args:
+        video: The recording.
+        frames: (K,) frame numbers.
+        masks: Agent masks (H, W) by frame number.
+        T_world_camera: (N, 4, 4) cameras of all frames.
+        rng: Draws which pixels become points.
+        points_per_frame: P.
+    """
+    small = video.intrinsics.scaled(min(1.0, FIELD_WIDTH / video.intrinsics.width))
+    points = np.zeros((len(frames), points_per_frame, 3), dtype=np.float32)
+    fields = np.zeros((len(frames), small.height, small.width), dtype=np.float32)
+    seen = np.zeros(len(frames), dtype=bool)
+    for k, frame in enumerate(frames):
+        mask = masks.get(int(frame))
+        if mask is None or mask.sum() < MIN_MASK or held_out(frame):
+            continue
+        depth = video.depth(int(frame))
+        pixels = _clean_pixels(mask, depth)
+        if len(pixels) < MIN_DEPTH_PIXELS:
+            continue
+        cloud = _unprojected(pixels, depth, video.intrinsics)
+        points[k] = transform_points(T_world_camera[frame], cloud[_spread(cloud, points_per_frame, rng)])
+        fields[k] = _field(mask, depth, float(np.median(cloud[:, 2])), small)
+        seen[k] = True
+    poses = T_world_camera[frames]
+    return Sightings(video.name, frames, video.times[frames], seen, points, poses, small, fields)
+
+
+def _clean_pixels(mask: Array, depth: Array) -> Array:
+    """Pixels (M, 2) of the mask with a trustworthy depth: not on its rim, not far from the rest of it."""
+    from scipy import ndimage
+
+    inner = ndimage.binary_erosion(mask) & (depth > 0)
+    if inner.sum() < 4 * MIN_DEPTH_PIXELS:
+        inner = mask & (depth > 0)
+    if not inner.any():
+        return np.zeros((0, 2), dtype=np.int64)
+    middle = float(np.median(depth[inner]))
+    return np.argwhere(inner & (np.abs(depth - middle) < EDGE_REACH))
+
+
+def _unprojected(pixels: Array, depth: Array, intrinsics: Intrinsics) -> Array:
+    rows, columns = pixels.T
+    x, y = (columns - intrinsics.cx) / intrinsics.fl_x, (rows - intrinsics.cy) / intrinsics.fl_y
+    return np.stack([x, y, np.ones(len(rows))], axis=-1) * depth[rows, columns, None]
+
+
+def _spread(cloud: Array, count: int, rng: np.random.Generator) -> Array:
+    """Indices (count,) of points drawn evenly over 2 cm cells, so that legs and tail weigh as much as the trunk."""
+    cells = np.floor(cloud / 0.02).astype(np.int64)
+    _, cell, filled = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+    share = 1.0 / filled[cell.reshape(-1)]
+    return rng.choice(len(cloud), count, replace=len(cloud) < count, p=share / share.sum())
+
+
+def _field(mask: Array, depth: Array, distance: float, small: Intrinsics) -> Array:
+    """Angle to the nearest pixel that may show the agent: its mask, or what stands in front of it."""
+    from scipy import ndimage
+
+    may_show = mask | ((depth > 0) & (depth < distance - 0.3))
+    height, width = mask.shape
+    rows = np.minimum((np.arange(small.height) + 0.5) * height / small.height, height - 1).astype(int)
+    columns = np.minimum((np.arange(small.width) + 0.5) * width / small.width, width - 1).astype(int)
+    away = ndimage.distance_transform_edt(~may_show)[np.ix_(rows, columns)]
+    return np.asarray(away * small.width / width / small.fl_x, dtype=np.float32)

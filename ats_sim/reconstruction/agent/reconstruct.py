@@ -1,0 +1,266 @@
+"""All videos of a capture to one animal: masks, roots, shape, motion, colours, files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.errors import ReconstructionError
+from ats_sim.files import atomic_path, write_json
+from ats_sim.gltf import write_agent
+from ats_sim.mesh import SkinnedMesh
+from ats_sim.reconstruction.agent.body import TorchBody, shaped
+from ats_sim.reconstruction.agent.fit import fit, frames_of, result, start_poses
+from ats_sim.reconstruction.agent.motion import VideoMotion, clips, on_clock, write_motion
+from ats_sim.reconstruction.agent.observations import Sightings, chosen_frames, gather
+from ats_sim.reconstruction.agent.root_track import best_scale, track_root
+from ats_sim.reconstruction.agent.segmentation import segment_video
+from ats_sim.reconstruction.agent.shape import PosedFrames, colored
+from ats_sim.reconstruction.agent.template import Shape, neutral_shape, quadruped_template
+from ats_sim.reconstruction.scene.raycast import Raycaster
+
+if TYPE_CHECKING:
+    from ats_sim.reconstruction.capture.format import Capture, Video
+    from ats_sim.reconstruction.config import ReconstructConfig
+    from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
+    from ats_sim.reconstruction.scene.scene_map import SceneMap
+
+SHAPE_FRAMES = {"fast": 48, "default": 96, "full": 144}
+SHAPE_STEPS = {"fast": 120, "default": 250, "full": 500}
+MOTION_STEPS = {"fast": 50, "default": 100, "full": 200}
+WINDOW = 48
+CONTEXT = 2
+"""Frames of the window before that stay fixed, so that motion runs on smoothly."""
+SHAPE_WINDOW = 24
+
+
+@dataclass(frozen=True, eq=False)
+class AgentReconstruction:
+    """The agent's look and motion."""
+
+    skinned: SkinnedMesh
+    """Rest mesh with vertex colours, skin and skeleton."""
+    motions: dict[str, VideoMotion]
+    """By video."""
+    metrics: dict[str, float]
+    """Figures of the fit that need no ground truth."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    video: Video
+    registered: RegisteredVideo
+    masks: dict[int, Array]
+    sightings: Sightings
+
+
+@dataclass(eq=False)
+class _Fitted:
+    """The state of one video's frames while they are fitted."""
+
+    T_world_root: Array
+    joint_rotations: Array
+    support: Array
+
+
+def reconstruct_agent(
+    capture: Capture, cameras: Cameras, scene: SceneMap, config: ReconstructConfig, output: Path
+) -> AgentReconstruction:
+    """Find, fit and colour the agent, and write motion.npz, agent.glb, agent_skeleton.json and agent.safetensors.
+
+    Args:
+        capture: The recordings.
+        cameras: Registered cameras; videos that were not accepted are left out.
+        scene: The static scene.
+        config: preset sets the effort; masks whether given masks are used; device where torch runs.
+        output: The reconstruction's folder.
+
+    Raises:
+        ReconstructionError: If the agent was found in no video.
+    """
+    rng = np.random.default_rng(config.seed)
+    caster = Raycaster(scene.mesh)
+    evidence = [
+        _look(capture.video(name), registered, scene, caster, config, output, rng)
+        for name, registered in cameras.videos.items()
+        if registered.accepted and any(video.name == name for video in capture.videos)
+    ]
+    found = [one for one in evidence if one.sightings.seen.sum() >= 3]
+    if not found:
+        raise ReconstructionError(
+            f"{capture.folder}: the agent was found in none of {len(evidence)} registered videos; "
+            "give masks, or check that the walkthrough shows the home without the agent"
+        )
+    body = TorchBody(quadruped_template(), config.device)
+    shape, fitted, residual = _fit_all(body, found, caster, scene.floor_height, config, rng)
+    skinned = colored(shaped(body, shape), [_posed(one, fitted[one.video.name]) for one in found])
+    motions = {one.video.name: _motion(one, fitted.get(one.video.name), skinned) for one in evidence}
+    agent = AgentReconstruction(skinned, motions, _metrics(motions, residual))
+    _write(output, agent, shape)
+    return agent
+
+
+def _look(
+    video: Video,
+    registered: RegisteredVideo,
+    scene: SceneMap,
+    caster: Raycaster,
+    config: ReconstructConfig,
+    output: Path,
+    rng: np.random.Generator,
+) -> _Evidence:
+    """Masks and sightings of one video."""
+    frames = chosen_frames(registered.times, registered.registered)
+    cameras = registered.T_world_camera
+    if config.masks and video.has_masks:
+        masks = {int(frame): mask for frame in frames if (mask := video.mask(int(frame))) is not None}
+    else:
+        masks = segment_video(video, frames, cameras, caster, scene.volume, scene.floor_height)
+        _write_masks(output / "agent_masks" / video.name, masks)
+    return _Evidence(video, registered, masks, gather(video, frames, masks, cameras, rng))
+
+
+def _fit_all(
+    body: TorchBody,
+    found: list[_Evidence],
+    caster: Raycaster,
+    floor: float,
+    config: ReconstructConfig,
+    rng: np.random.Generator,
+) -> tuple[Shape, dict[str, _Fitted], float]:
+    """The shared shape from the best-seen stretches, then every video's motion with that shape."""
+    template = body.template
+    scale = best_scale([one.sightings for one in found], template, rng)
+    states = {one.video.name: _start(one, template, scale, caster, floor) for one in found}
+    shape = _fit_shape(body, found, states, neutral_shape(template, scale), config)
+    fitted_body = shaped(body, shape)
+    residuals = []
+    for one in found:
+        state = _start(one, fitted_body, 1.0, caster, floor)
+        state.joint_rotations = states[one.video.name].joint_rotations
+        residuals.append(_fit_motion(body, one, state, shape, config))
+        states[one.video.name] = state
+    return shape, states, float(np.mean(residuals))
+
+
+def _start(one: _Evidence, mesh: SkinnedMesh, scale: float, caster: Raycaster, floor: float) -> _Fitted:
+    roots = track_root(one.sightings, mesh, scale).T_world_root
+    joints = np.zeros((len(roots), mesh.skeleton.num_joints, 3))
+    return _Fitted(roots, joints, support_heights(roots[:, :3, 3], caster, floor))
+
+
+def support_heights(places: Array, caster: Raycaster, floor: float) -> Array:
+    """World height (K,) of the surface below places (K, 3); the floor where the scene has a hole."""
+    above = places + [0.0, 0.0, 0.1]
+    distance, _, _ = caster.cast(above, np.tile([0.0, 0.0, -1.0], (len(places), 1)))
+    heights = above[:, 2] - np.where(np.isfinite(distance), distance, above[:, 2] - floor)
+    return np.where(np.isfinite(distance) & (heights > floor - 0.15), heights, floor)
+
+
+def _fit_shape(
+    body: TorchBody, found: list[_Evidence], states: dict[str, _Fitted], shape: Shape, config: ReconstructConfig
+) -> Shape:
+    """Fit shape and poses together on the windows that show most of the agent; poses go back into the states."""
+    windows: list[tuple[float, _Evidence, slice]] = []
+    for one in found:
+        for start in range(0, max(len(one.sightings.frames) - SHAPE_WINDOW // 2, 1), SHAPE_WINDOW):
+            window = slice(start, start + SHAPE_WINDOW)
+            windows.append((float(one.sightings.seen[window].sum()), one, window))
+    windows.sort(key=lambda entry: -entry[0])
+    best = windows[: max(1, SHAPE_FRAMES[config.preset] // SHAPE_WINDOW)]
+    parts = [(one.sightings, window) for _, one, window in best]
+    join = lambda get: np.concatenate([get(states[one.video.name])[window] for _, one, window in best])  # noqa: E731
+    frames = frames_of(parts, join(lambda state: state.support), config.device)
+    start_at = start_poses(join(lambda s: s.T_world_root), join(lambda s: s.joint_rotations), config.device)
+    steps = SHAPE_STEPS[config.preset]
+    poses, shape, _ = fit(body, frames, start_at, shape, iterations=steps, free_shape=True, label="agent shape")
+    _, joints = result(poses)
+    done = 0
+    for _, one, window in best:
+        state = states[one.video.name]
+        size = len(state.joint_rotations[window])
+        state.joint_rotations[window] = joints[done : done + size]
+        done += size
+    return shape
+
+
+def _fit_motion(body: TorchBody, one: _Evidence, state: _Fitted, shape: Shape, config: ReconstructConfig) -> float:
+    """Fit a video window by window; each starts from where the last one ended. Returns the mean residual, metres."""
+    residuals = []
+    steps, count = MOTION_STEPS[config.preset], len(one.sightings.frames)
+    for start in range(0, count, WINDOW):
+        first = max(start - CONTEXT, 0)
+        window = slice(first, min(start + WINDOW, count))
+        if not one.sightings.seen[window].any():
+            continue
+        frames = frames_of([(one.sightings, window)], state.support[window], config.device)
+        poses = start_poses(state.T_world_root[window], state.joint_rotations[window], config.device)
+        label = f"agent in {one.video.name}, frame {start}"
+        poses, _, residual = fit(
+            body, frames, poses, shape, iterations=steps, free_shape=False, frozen=start - first, label=label
+        )
+        state.T_world_root[window], state.joint_rotations[window] = result(poses)
+        residuals.append(residual)
+    return float(np.mean(residuals))
+
+
+def _posed(one: _Evidence, state: _Fitted) -> PosedFrames:
+    seen = one.sightings.seen
+    return PosedFrames(
+        one.video,
+        one.sightings.frames[seen],
+        one.masks,
+        one.registered.T_world_camera,
+        state.T_world_root[seen],
+        state.joint_rotations[seen],
+    )
+
+
+def _motion(one: _Evidence, state: _Fitted | None, skinned: SkinnedMesh) -> VideoMotion:
+    seen = one.sightings
+    if state is None:
+        still = np.zeros((1, skinned.skeleton.num_joints, 3))
+        times = one.registered.times
+        return on_clock(times, times[:1], np.zeros(1, dtype=bool), np.eye(4)[None], still)
+    return on_clock(one.registered.times, seen.time, seen.seen, state.T_world_root, state.joint_rotations)
+
+
+def _metrics(motions: Mapping[str, VideoMotion], residual: float) -> dict[str, float]:
+    valid = sum(int(motion.valid.sum()) for motion in motions.values())
+    total = sum(len(motion.valid) for motion in motions.values())
+    return {"agent_fit_residual_m": residual, "agent_seconds": valid / 10.0, "agent_seen_share": valid / max(total, 1)}
+
+
+def _write(output: Path, agent: AgentReconstruction, shape: Shape) -> None:
+    from safetensors.numpy import save_file
+
+    output.mkdir(parents=True, exist_ok=True)
+    write_motion(output / "motion.npz", agent.motions)
+    write_json(output / "agent_skeleton.json", agent.skinned.skeleton.to_json())
+    write_agent(output / "agent.glb", agent.skinned, clips(agent.motions))
+    mesh = agent.skinned.mesh
+    tensors = {
+        "log_scales": shape.log_scales,
+        "offsets": shape.offsets,
+        "vertices": mesh.vertices,
+        "faces": mesh.faces,
+        "skin_joints": agent.skinned.skin_joints,
+        "skin_weights": agent.skinned.skin_weights,
+    }
+    if mesh.colors is not None:
+        tensors["colors"] = mesh.colors
+    with atomic_path(output / "agent.safetensors") as temporary:
+        save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, temporary)
+
+
+def _write_masks(folder: Path, masks: dict[int, Array]) -> None:
+    import cv2
+
+    for frame, mask in masks.items():
+        with atomic_path(folder / f"{frame:06d}.png") as temporary:
+            cv2.imwrite(str(temporary), mask.astype(np.uint8) * 255)

@@ -1,0 +1,1 @@
+"""From a reconstruction to a home: scene mesh, collision shapes, capsule rig, perception volume."""
