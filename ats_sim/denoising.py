@@ -80,28 +80,26 @@ class Normalisation:
         """Shape of one signal per stage."""
         return {"goal": (3,), "path": self.path_mean.shape, "pose": self.pose_mean.shape}
 
-    def encode_goal(self, goal: Array) -> Array:
-        """Unit-sized goals (..., 3)."""
-        return (goal - self.goal_mean) / self.goal_std
+    def encode(self, stage: Stage, value: Array, current: Array) -> Array:
+        """Unit-sized signals of goals (..., 3), paths (..., 56, 3) or poses (..., 56, D).
 
-    def decode_goal(self, signal: Array) -> Array:
-        """Goals (..., 3) in metres, ego frame."""
-        return signal * self.goal_std + self.goal_mean
+        Args:
+            stage: Which of the three.
+            value: Ego frame, metres and radians; a pose is the root rotation as two columns, then the joints.
+            current: (..., D) the pose now; only poses depend on it.
+        """
+        if stage == "goal":
+            return (value - self.goal_mean) / self.goal_std
+        if stage == "path":
+            return (self.path_basis.T @ value - self.path_mean) / self.path_std
+        return (value - current[..., None, :] - self.pose_mean) / self.pose_std
 
-    def encode_path(self, path: Array) -> Array:
-        """Unit-sized coefficients (..., K, 3) of paths (..., 56, 3)."""
-        return (self.path_basis.T @ path - self.path_mean) / self.path_std
-
-    def decode_path(self, signal: Array) -> Array:
-        """Paths (..., 56, 3) in metres, ego frame."""
-        return self.path_basis @ (signal * self.path_std + self.path_mean)
-
-    def encode_pose(self, pose: Array, current: Array) -> Array:
-        """Unit-sized changes (..., 56, D) of poses since the current pose (..., D)."""
-        return (pose - current[..., None, :] - self.pose_mean) / self.pose_std
-
-    def decode_pose(self, signal: Array, current: Array) -> Array:
-        """Poses (..., 56, D): root rotation as two columns and joints as axis-angle."""
+    def decode(self, stage: Stage, signal: Array, current: Array) -> Array:
+        """Undo `encode`; a path comes back as far as the basis can draw it."""
+        if stage == "goal":
+            return signal * self.goal_std + self.goal_mean
+        if stage == "path":
+            return self.path_basis @ (signal * self.path_std + self.path_mean)
         return signal * self.pose_std + self.pose_mean + current[..., None, :]
 
     def to_json(self) -> dict[str, Any]:

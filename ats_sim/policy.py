@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from ats_sim.arrays import Array, checked
+from ats_sim.arrays import Array
 from ats_sim.denoising import STAGES, Normalisation, denoise
 from ats_sim.errors import ArrayError, PolicyError
-from ats_sim.geometry import inverse, transform_points
-from ats_sim.perception import FUTURE, PATCH_SHAPE, Perception, pack_motion, patch_channels, unpack_motion
+from ats_sim.geometry import inverse
+from ats_sim.perception import FUTURE, PATCH_SHAPE, Perception, pack_motion, patch_channels
+from ats_sim.plan import Awareness, Plan, Signals, awareness_rows, forced_signals, plan_from_ego, running_signals
 
 if TYPE_CHECKING:
     from ats_sim.home import Home
+
+__all__ = ["Awareness", "Plan", "Policy"]
 
 FORMAT = "ats-policy/1"
 GRAPHS = ("scene", "history", *STAGES)
@@ -32,36 +35,8 @@ MAX_BATCH = 128
 """Rows per network call; longer batches are cut."""
 PROVIDER_VARIABLE = "ATS_ONNX_PROVIDER"
 """Environment variable: `cuda` asks for the GPU, anything else runs on the CPU."""
+FULLY_AWARE = Awareness()
 Item = TypeVar("Item")
-Signals = dict[str, Array]
-
-
-@dataclass(frozen=True)
-class Awareness:
-    """What the agent may know; what is switched off is hidden from every network."""
-
-    scene: bool = True
-    """See the home around it."""
-    observer: bool = True
-    """See the observer."""
-    past: bool = True
-    """Remember its own last 0.8 s."""
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """5.6 s of intended motion at 10 Hz, in the world frame; entry 0 is 0.1 s after the perception."""
-
-    T_world_ego: Array
-    """(4, 4) the ego frame the plan was made in."""
-    goal: Array
-    """(3,) where the root should be at the end, metres."""
-    path: Array
-    """(56, 3) root positions, metres."""
-    root_rotations: Array
-    """(56, 3, 3) root rotations."""
-    joint_rotations: Array
-    """(56, J, 3) axis-angle."""
 
 
 class Policy:
@@ -73,6 +48,8 @@ class Policy:
         self._outputs = {name: list(spec["graphs"][name]["outputs"]) for name in GRAPHS}
         self._inputs = {name: list(spec["graphs"][name]["inputs"]) for name in GRAPHS}
         self._normalisation = Normalisation.from_json(spec["normalisation"])
+        shapes = self._normalisation.shapes
+        self._shapes = {**shapes, "path": (FUTURE, 3)}
         self._levels = tuple(float(level) for level in spec["schedule"]["levels"])
         self._warm_start = int(spec["schedule"]["warm_start"])
         self._seen = np.array([name not in spec.get("hidden", ()) for name in SWITCHES], dtype=np.float32)
@@ -119,7 +96,7 @@ class Policy:
         paths: Sequence[Array | None] | None = None,
         previous: Sequence[Plan | None] | None = None,
         executed: Sequence[int] | None = None,
-        awareness: Awareness | Sequence[Awareness] = Awareness(),
+        awareness: Awareness | Sequence[Awareness] = FULLY_AWARE,
         guidance: float = 1.0,
     ) -> list[Plan]:
         """Draw one plan per agent, all agents in one batch.
@@ -151,16 +128,19 @@ class Policy:
             raise PolicyError(f"guidance: {guidance}, want a finite number")
         codes = self._encode(perceptions)
         inverses = [inverse(perception.T_world_ego) for perception in perceptions]
-        forced = _forced(_per_agent("goals", goals, count), _per_agent("paths", paths, count), inverses)
-        warm = self._warm(_per_agent("previous", previous, count), _per_agent("executed", executed, count), inverses)
+        wishes = zip(_per_agent("goals", goals, count), _per_agent("paths", paths, count), inverses, strict=True)
+        forced = [forced_signals(goal, path, T) for goal, path, T in wishes]
+        plans, walked_frames = _per_agent("previous", previous, count), _per_agent("executed", executed, count)
+        running = zip(plans, walked_frames, inverses, strict=True)
+        warm = [running_signals(plan, walked or 0, T) for plan, walked, T in running]
         shapes = self._normalisation.shapes
         noise = [{name: rng.standard_normal(shapes[name], np.float32) for name in STAGES} for rng in rngs]
-        draft = _Draft(codes, _keep_rows(awareness, count) * self._seen, noise, warm, forced, guidance)
+        draft = _Draft(codes, awareness_rows(awareness, count) * self._seen, noise, warm, forced, guidance)
 
         goal = self._draw("goal", draft, {})
         path = self._draw("path", draft, {"goal": goal})
         pose = self._draw("pose", draft, {"path": path, "current": codes["current"]})
-        return [_to_world(p.T_world_ego, goal[i], path[i], pose[i]) for i, p in enumerate(perceptions)]
+        return [plan_from_ego(p.T_world_ego, goal[i], path[i], pose[i]) for i, p in enumerate(perceptions)]
 
     def _encode(self, perceptions: Sequence[Perception]) -> Signals:
         """Codes of all conditions, one row per agent; equal objects are encoded once."""
@@ -186,25 +166,9 @@ class Policy:
             if not np.isfinite(getattr(perception, name)).all():
                 raise PolicyError(f"perception.{name} holds NaN or infinity")
 
-    def _warm(
-        self, previous: Sequence[Plan | None], executed: Sequence[int | None], inverses: Sequence[Array]
-    ) -> list[Signals | None]:
-        """Running plans seen from the new ego frames, their ends held; None where there is none."""
-        starts: list[Signals | None] = []
-        for plan, walked, T_ego_world in zip(previous, executed, inverses, strict=True):
-            if plan is None:
-                starts.append(None)
-                continue
-            frames = np.clip(np.arange(FUTURE) + (walked or 0), 0, FUTURE - 1)
-            path = transform_points(T_ego_world, plan.path[frames])
-            rotations = T_ego_world[:3, :3] @ plan.root_rotations[frames]
-            pose = pack_motion(path, rotations, plan.joint_rotations[frames])[:, 3:]
-            starts.append({"goal": transform_points(T_ego_world, plan.goal[None])[0], "path": path, "pose": pose})
-        return starts
-
     def _draw(self, stage: str, draft: "_Draft", guides: Signals) -> Array:
         """Draw one stage for all agents, in the ego frame; forced rows are taken as they are."""
-        decoded = np.zeros((len(draft.noise), *self._decoded_shape(stage)))
+        decoded = np.zeros((len(draft.noise), *self._shapes[stage]))
         for row, forced in enumerate(draft.forced):
             if stage in forced:
                 decoded[row] = forced[stage]
@@ -220,10 +184,10 @@ class Policy:
         levels = self._levels[self._warm_start :] if is_warm else self._levels
         if is_warm:
             near = np.stack([signals[stage] for row in rows if (signals := draft.warm[row]) is not None])
-            start = (1.0 - levels[0]) * self._encoded(stage, near, current) + levels[0] * start
+            start = (1.0 - levels[0]) * self._normalisation.encode(stage, near, current) + levels[0] * start
         inputs = {name: value[rows] for name, value in (draft.codes | guides).items()}
         call = self._denoiser(stage, inputs, draft.keep[rows], draft.guidance if stage in GUIDED else 1.0)
-        return self._decoded(stage, denoise(call, start.astype(np.float32), levels), current)
+        return self._normalisation.decode(stage, denoise(call, start.astype(np.float32), levels), current)
 
     def _denoiser(self, stage: str, inputs: Signals, keep: Array, guidance: float) -> Callable[[Array, float], Array]:
         """The stage's network with its conditions bound; with guidance, both passes go as one batch."""
@@ -254,20 +218,6 @@ class Policy:
             parts.append(self._sessions[graph].run(names, {name: np.ascontiguousarray(v) for name, v in cut.items()}))
         return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
 
-    def _decoded_shape(self, stage: str) -> tuple[int, ...]:
-        shapes = {"goal": (3,), "path": (FUTURE, 3), "pose": self._normalisation.pose_mean.shape}
-        return shapes[stage]
-
-    def _encoded(self, stage: str, value: Array, current: Array) -> Array:
-        if stage == "pose":
-            return self._normalisation.encode_pose(value, current)
-        return self._normalisation.encode_path(value) if stage == "path" else self._normalisation.encode_goal(value)
-
-    def _decoded(self, stage: str, signal: Array, current: Array) -> Array:
-        if stage == "pose":
-            return self._normalisation.decode_pose(signal, current)
-        return self._normalisation.decode_path(signal) if stage == "path" else self._normalisation.decode_goal(signal)
-
 
 @dataclass(frozen=True, eq=False)
 class _Draft:
@@ -296,38 +246,6 @@ def _per_agent(name: str, values: Sequence[Item] | None, count: int) -> Sequence
     if len(values) != count:
         raise PolicyError(f"{name}: {len(values)} entries for {count} agents, want one each")
     return values
-
-
-def _keep_rows(awareness: Awareness | Sequence[Awareness], count: int) -> Array:
-    """(N, 4) float32: 1 where scene, observer, past and guide may be seen."""
-    each = [awareness] * count if isinstance(awareness, Awareness) else awareness
-    if len(each) != count:
-        raise PolicyError(f"awareness: {len(each)} entries for {count} agents, want one or one each")
-    return np.array([[a.scene, a.observer, a.past, True] for a in each], dtype=np.float32)
-
-
-def _forced(goals: Sequence[Array | None], paths: Sequence[Array | None], inverses: Sequence[Array]) -> list[Signals]:
-    """Forced goals and paths per agent, in the ego frame; a forced path also says the goal."""
-    forced: list[Signals] = []
-    try:
-        for goal, path, T_ego_world in zip(goals, paths, inverses, strict=True):
-            signals: Signals = {}
-            if path is not None:
-                signals["path"] = transform_points(T_ego_world, checked("paths", path, (FUTURE, 3)))
-                signals["goal"] = signals["path"][-1]
-            if goal is not None:
-                signals["goal"] = transform_points(T_ego_world, checked("goals", goal, (3,))[None])[0]
-            forced.append(signals)
-    except ArrayError as error:
-        raise PolicyError(str(error)) from error
-    return forced
-
-
-def _to_world(T_world_ego: Array, goal: Array, path: Array, pose: Array) -> Plan:
-    _, rotations, joints = unpack_motion(np.concatenate([path, pose], axis=-1))
-    world_path = transform_points(T_world_ego, path)
-    world_goal = transform_points(T_world_ego, goal[None])[0]
-    return Plan(T_world_ego, world_goal, world_path, T_world_ego[:3, :3] @ rotations, joints)
 
 
 def _check_fit(spec: Mapping[str, Any], home: "Home", where: str) -> None:

@@ -62,7 +62,7 @@ def toy_motion(rng: np.random.Generator, frames: int) -> tuple[Array, Array, Arr
     goal, rest = int(rng.integers(3)), 0
     roots, joints, observer = [], [], []
     around = rng.uniform(0.0, 6.0)
-    for frame in range(frames):
+    for _ in range(frames):
         offset = PLACES[goal] - position
         distance = float(np.linalg.norm(offset))
         if distance < 0.1:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.denoising import STAGES, Normalisation
+from ats_sim.geometry import rigid, yaw_matrix
 from ats_sim.models.config import TrainConfig
 from ats_sim.models.diffusion import draw_levels
 from ats_sim.models.mirror import Mirror
@@ -55,7 +56,7 @@ class BatchMaker:
     def make(self, rows: Array, flipped: Array, rng: np.random.Generator) -> Batch:
         """The batch of given windows, some of them mirrored."""
         chosen = self.windows.select(rows)
-        patch = np.stack([scene_patch(self.volume, T) for T in chosen.T_world_ego])
+        patch = np.stack([scene_patch(self.volume, T) for T in self._jittered(chosen.T_world_ego, rng)])
         observer, past, future = chosen.observer_past, chosen.past, chosen.future
         if self.mirror is not None:
             patch = np.stack([self.mirror.patch(p) if f else p for p, f in zip(patch, flipped, strict=True)])
@@ -64,13 +65,11 @@ class BatchMaker:
             past = np.where(turned, self.mirror.motion(past), past)
             future = np.where(turned, self.mirror.motion(future), future)
         past = self._disturbed(past, rng)
+        observer = observer + self.config.observer_noise * rng.standard_normal((len(rows), 1, 3), np.float32)
         current = past[:, -1, 3:]
         path = future[..., :3]
-        clean = {
-            "goal": self.normalisation.encode_goal(path[:, -1]),
-            "path": self.normalisation.encode_path(path),
-            "pose": self.normalisation.encode_pose(future[..., 3:], current),
-        }
+        signals = {"goal": path[:, -1], "path": path, "pose": future[..., 3:]}
+        clean = {name: self.normalisation.encode(name, signals[name], current) for name in STAGES}
         inputs = {
             "scene_patch": patch,
             "observer_past": observer,
@@ -86,6 +85,13 @@ class BatchMaker:
             noise={name: rng.standard_normal(clean[name].shape, np.float32) for name in STAGES},
             level={name: draw_levels(rng, len(rows)) for name in STAGES},
         )
+
+    def _jittered(self, T_world_ego: Array, rng: np.random.Generator) -> Array:
+        """Ego frames (B, 4, 4) moved a little on the floor and turned a little."""
+        shift = self.config.scene_jitter * rng.standard_normal((len(T_world_ego), 3))
+        turn = yaw_matrix(0.5 * shift[:, 2])
+        shift[:, 2] = 0.0
+        return T_world_ego @ rigid(turn, shift)
 
     def _disturbed(self, past: Array, rng: np.random.Generator) -> Array:
         """The past with noise; the current position stays the origin."""

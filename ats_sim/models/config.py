@@ -30,6 +30,12 @@ class TrainConfig:
     """Chance with which each condition (scene, observer, past, guide) is hidden from a training window."""
     past_noise: float = 0.01
     """Standard deviation of the noise on the seen past (m, rad): lets the policy follow its own, imperfect steps."""
+    scene_jitter: float = 0.15
+    """Standard deviation (m, and rad / 2) by which the seen scene is displaced: a place must not name its window."""
+    observer_noise: float = 0.2
+    """Standard deviation (m) by which the seen observer is displaced, for the same reason."""
+    dropout: float = 0.1
+    """Share of hidden units and code entries that are silenced per step."""
     mirror: bool = True
     """Also learn from the left-right mirrored home and agent."""
     network_calls: int = 4

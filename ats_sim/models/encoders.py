@@ -19,7 +19,7 @@ class SceneEncoder(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, mean: Tensor, std: Tensor, dropout: float = 0.0) -> None:
         """Channel statistics (C,) of the patches make the input unit-sized."""
         super().__init__()
         channels, height = len(mean), PATCH_SHAPE[2]
@@ -33,7 +33,9 @@ class SceneEncoder(nn.Module):
             nn.Conv3d(32, 48, 3, stride=(2, 2, 1), padding=1),
             nn.SiLU(),
         )
-        self.to_code = nn.Sequential(nn.Linear(48 * 4 * 4 * 2, 128), nn.SiLU(), nn.Linear(128, CODE))
+        self.to_code = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(48 * 4 * 4 * 2, 128), nn.SiLU(), nn.Linear(128, CODE), nn.Dropout(dropout)
+        )
         self.to_map = nn.Sequential(
             nn.Conv2d(channels * height, MAP_CHANNELS, 1),
             nn.SiLU(),
@@ -63,13 +65,13 @@ class HistoryEncoder(nn.Module):
     past_mean: Tensor
     past_std: Tensor
 
-    def __init__(self, past_mean: Tensor, past_std: Tensor) -> None:
+    def __init__(self, past_mean: Tensor, past_std: Tensor, dropout: float = 0.0) -> None:
         """Statistics (D,) of the packed past make the input unit-sized."""
         super().__init__()
         self.register_buffer("past_mean", past_mean.clone())
         self.register_buffer("past_std", past_std.clone())
-        self.observer = _three_layers(PAST * 6 + (PAST - 1) * 3)
-        self.past = _three_layers(PAST * len(past_mean) + (PAST - 1) * 3)
+        self.observer = _three_layers(PAST * 6 + (PAST - 1) * 3, dropout)
+        self.past = _three_layers(PAST * len(past_mean) + (PAST - 1) * 3, dropout)
 
     def forward(self, observer_past: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
         """Encode observers (B, 8, 3) and packed pasts (B, 8, D) as two codes (B, 64)."""
@@ -87,7 +89,14 @@ def _velocity(positions: Tensor) -> Tensor:
     return torch.tanh((positions[:, 1:] - positions[:, :-1]) * (HZ / 3.0)).flatten(1)
 
 
-def _three_layers(width: int) -> nn.Sequential:
+def _three_layers(width: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
-        nn.Linear(width, 128), nn.SiLU(), nn.Linear(128, 128), nn.SiLU(), nn.Linear(128, CODE), nn.LayerNorm(CODE)
+        nn.Linear(width, 128),
+        nn.SiLU(),
+        nn.Dropout(dropout),
+        nn.Linear(128, 128),
+        nn.SiLU(),
+        nn.Linear(128, CODE),
+        nn.LayerNorm(CODE),
+        nn.Dropout(dropout),
     )

@@ -161,7 +161,7 @@ def _path_scores(paths: Array, cases: Sequence[_Case], shape: tuple[int, int, in
         "path_mean_ade": float(path_errors.mean()),
         "path_miss_rate": metrics.miss_rate(metrics.goal_errors(paths[..., -1, :], truth[..., -1, :]).reshape(shape)),
         "goal_energy_score": metrics.energy_score(goals[:, : shape[2]], truth[:, 0, -1]),
-        "path_energy_score": metrics.energy_score(first_trial, truth[:, 0]) / np.sqrt(FUTURE),
+        "path_energy_score": metrics.energy_score(first_trial, truth[:, 0]) / FUTURE**0.5,
     }
 
 

@@ -24,13 +24,19 @@ class Behaviour(nn.Module):
     """All networks of one policy."""
 
     def __init__(
-        self, normalisation: Normalisation, statistics: InputStatistics, *, path_width: int, pose_width: int
+        self,
+        normalisation: Normalisation,
+        statistics: InputStatistics,
+        *,
+        path_width: int,
+        pose_width: int,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.scene = SceneEncoder(_tensor(statistics.patch_mean), _tensor(statistics.patch_std))
-        self.history = HistoryEncoder(_tensor(statistics.past_mean), _tensor(statistics.past_std))
-        self.goal = GoalDenoiser(normalisation)
-        self.path = PathDenoiser(normalisation, path_width)
+        self.scene = SceneEncoder(_tensor(statistics.patch_mean), _tensor(statistics.patch_std), dropout)
+        self.history = HistoryEncoder(_tensor(statistics.past_mean), _tensor(statistics.past_std), dropout)
+        self.goal = GoalDenoiser(normalisation, dropout)
+        self.path = PathDenoiser(normalisation, path_width, dropout)
         self.pose = PoseDenoiser(normalisation, pose_width)
 
 
@@ -40,12 +46,12 @@ class GoalDenoiser(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, normalisation: Normalisation, width: int = 192) -> None:
+    def __init__(self, normalisation: Normalisation, dropout: float = 0.0, width: int = 192) -> None:
         super().__init__()
         self.register_buffer("mean", _tensor(normalisation.goal_mean))
         self.register_buffer("std", _tensor(normalisation.goal_std))
         self.level = _LevelEmbedding()
-        self.net = _ResidualMLP(3 + 3 + MAP_CHANNELS + 3 * CODE + CODE, 3, width)
+        self.net = _ResidualMLP(3 + 3 + MAP_CHANNELS + 3 * CODE + CODE, 3, width, dropout)
 
     def forward(
         self,
@@ -72,7 +78,7 @@ class PathDenoiser(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, normalisation: Normalisation, width: int) -> None:
+    def __init__(self, normalisation: Normalisation, width: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.register_buffer("basis", _tensor(normalisation.path_basis))
         self.register_buffer("mean", _tensor(normalisation.path_mean))
@@ -80,7 +86,7 @@ class PathDenoiser(nn.Module):
         size = normalisation.path_basis.shape[1]
         self.condition = _Condition(3 * CODE + 3)
         self.unet = ControlUNet(6 + MAP_CHANNELS, 6, 3, CONDITION, width)
-        self.direct = _ResidualMLP(3 * size + CONDITION, 3 * size, 192)
+        self.direct = _ResidualMLP(3 * size + CONDITION, 3 * size, 192, dropout)
 
     def forward(
         self,
@@ -173,11 +179,13 @@ class _Condition(nn.Module):
 class _ResidualMLP(nn.Module):
     """Three residual layers; the output starts at zero."""
 
-    def __init__(self, width_in: int, width_out: int, width: int) -> None:
+    def __init__(self, width_in: int, width_out: int, width: int, dropout: float) -> None:
         super().__init__()
         self.enter = nn.Linear(width_in, width)
         self.layers = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+            nn.Sequential(
+                nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Dropout(dropout), nn.Linear(width, width)
+            )
             for _ in range(3)
         )
         self.leave = nn.Linear(width, width_out)

@@ -54,6 +54,7 @@ class Learner:
         """Steps skipped in a row because a loss or gradient was not finite."""
         self._inputs = inputs
         self._steps, self._rate, self._device = steps, rate, device
+        self._cuda = [torch.cuda.current_device()] if device.startswith("cuda") else []
         self.optimiser = torch.optim.AdamW(self.networks.parameters(), lr=rate, weight_decay=weight_decay)
         self.average = {name: value.detach().clone() for name, value in self.networks.named_parameters()}
         """Exponential moving average of the weights: what is exported."""
@@ -68,7 +69,10 @@ class Learner:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
-        losses = self.losses(batch)
+        # Dropout draws from torch's global generator: lend it a seed of this step, so that resuming repeats it.
+        with torch.random.fork_rng(devices=self._cuda):
+            torch.manual_seed(self.step)
+            losses = self.losses(batch)
         total = torch.stack(list(losses.values())).sum()
         total.backward()  # type: ignore[no-untyped-call]
         gradient = float(nn.utils.clip_grad_norm_(self.networks.parameters(), GRADIENT_LIMIT))

@@ -135,7 +135,9 @@ def build(lesson: Lesson, config: TrainConfig, size: TrainSize) -> tuple[BatchMa
     # Layers draw their first weights from torch's global generator: lend it a seed, then give it back as it was.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        networks = Behaviour(normalisation, statistics, path_width=size.path_width, pose_width=size.pose_width)
+        networks = Behaviour(
+            normalisation, statistics, path_width=size.path_width, pose_width=size.pose_width, dropout=config.dropout
+        )
     learner = Learner(
         networks,
         graph_inputs(normalisation, len(channels)),

@@ -1,0 +1,108 @@
+"""The sampler is held against a denoiser that is known in closed form."""
+
+import numpy as np
+import pytest
+import torch
+
+from ats_sim.arrays import Array
+from ats_sim.denoising import Normalisation, denoise, path_basis, uniform_levels
+from ats_sim.errors import ArrayError
+from ats_sim.models.diffusion import clean_loss, corrupt, draw_levels
+from ats_sim.perception import FUTURE
+
+MEAN, STD = 1.5, 0.4
+
+
+def gaussian_denoiser(noisy: Array, level: float) -> Array:
+    """The best possible x_0 for data N(MEAN, STD^2) seen as (1 - s) x_0 + s n."""
+    signal = (1.0 - level) * STD
+    gain = signal * STD / (signal**2 + level**2)
+    return MEAN + gain * (noisy - (1.0 - level) * MEAN)
+
+
+def drawn_std(calls: int) -> float:
+    noise = np.random.default_rng(0).standard_normal(20000)
+    noise = (noise - noise.mean()) / noise.std()
+    drawn = denoise(gaussian_denoiser, noise, uniform_levels(calls))
+    assert drawn.mean() == pytest.approx(MEAN, abs=1e-6)
+    return float(drawn.std())
+
+
+def test_analytic_gaussian_is_reached() -> None:
+    """With many calls the samples have the data's mean and spread."""
+    assert drawn_std(800) == pytest.approx(STD, rel=3e-3)
+
+
+def test_error_falls_with_the_first_order_of_the_step() -> None:
+    """Twice the calls, about half the error: the order of Euler's method."""
+    errors = [abs(drawn_std(calls) - STD) for calls in (64, 128, 256)]
+    for coarse, fine in zip(errors, errors[1:], strict=False):
+        assert 1.7 < coarse / fine < 2.3
+
+
+def test_few_calls_are_close() -> None:
+    """Four calls lose some spread, never gain any: the known bias of short loops."""
+    assert 0.5 * STD < drawn_std(4) < STD
+
+
+def test_point_data_needs_one_call() -> None:
+    """If the clean signal is certain, one call gives it, whatever the noise."""
+    noise = np.random.default_rng(1).standard_normal((5, 3))
+    drawn = denoise(lambda x, s: np.full_like(x, 0.7), noise, uniform_levels(1))
+    np.testing.assert_allclose(drawn, 0.7)
+
+
+def test_corruption_runs_from_data_to_noise() -> None:
+    """Level 0 is the data, level 1 the noise, and halfway is their mean."""
+    clean, noise = torch.full((3, 2), 4.0), torch.full((3, 2), 2.0)
+    noisy = corrupt(clean, noise, torch.tensor([0.0, 0.5, 1.0]))
+    torch.testing.assert_close(noisy[:, 0], torch.tensor([4.0, 3.0, 2.0]))
+    assert float(clean_loss(clean, noise)) == pytest.approx(4.0)
+
+
+def test_levels_cover_the_interval() -> None:
+    """Each of B equal parts of (0, 1] gets one level."""
+    levels = draw_levels(np.random.default_rng(2), 50)
+    assert levels.min() > 0.0 and levels.max() <= 1.0
+    np.testing.assert_array_equal(np.sort(np.ceil(levels.astype(np.float64) * 50)), np.arange(1, 51))
+
+
+def test_path_basis_is_smooth_and_starts_here() -> None:
+    """Orthonormal, straight lines are exact, and no path jumps away from the agent."""
+    basis = path_basis()
+    np.testing.assert_allclose(basis.T @ basis, np.eye(basis.shape[1]), atol=1e-9)
+    line = np.arange(1, FUTURE + 1)[:, None] * np.array([0.05, -0.02, 0.01])
+    np.testing.assert_allclose(basis @ (basis.T @ line), line, atol=1e-9)
+    time = np.arange(1, FUTURE + 1) / 10.0
+    walk = np.stack([np.sin(0.8 * time), 0.3 * time**2 / 5.6, 0.1 * (1.0 - np.cos(time))], axis=-1)
+    assert np.abs(basis @ (basis.T @ walk) - walk).max() < 0.01
+
+
+def test_normalisation_can_be_undone_and_stored() -> None:
+    """encode and decode are inverse (a path within its basis), also after a trip through JSON."""
+    rng = np.random.default_rng(3)
+    size, width = path_basis().shape[1], 12
+    normalisation = Normalisation(
+        goal_mean=rng.normal(size=3),
+        goal_std=rng.uniform(0.5, 2.0, 3),
+        path_basis=path_basis(),
+        path_mean=rng.normal(size=(size, 3)),
+        path_std=rng.uniform(0.5, 2.0, (size, 3)),
+        pose_mean=rng.normal(size=(FUTURE, width)),
+        pose_std=rng.uniform(0.5, 2.0, (FUTURE, width)),
+    )
+    stored = Normalisation.from_json(normalisation.to_json())
+    current = rng.normal(size=(4, width))
+    for stage, shape in normalisation.shapes.items():
+        signal = rng.normal(size=(4, *shape))
+        value = normalisation.decode(stage, signal, current)
+        np.testing.assert_allclose(normalisation.encode(stage, value, current), signal, atol=1e-9)
+        np.testing.assert_allclose(stored.decode(stage, signal, current), value, atol=1e-5)
+
+
+def test_broken_normalisation_is_refused() -> None:
+    """A NaN or a wrong shape in policy.json is named."""
+    value = {"goal_mean": [0, 0, 0], "goal_std": [1, 1, 1], "path_basis": path_basis().tolist()}
+    value |= {"path_mean": np.zeros((18, 3)), "path_std": np.ones((17, 3)), "pose_mean": np.zeros((FUTURE, 9))}
+    with pytest.raises(ArrayError, match="path_std"):
+        Normalisation.from_json({**value, "pose_std": np.ones((FUTURE, 9))})

@@ -1,0 +1,46 @@
+"""Networks run by torch behind onnxruntime's calls: a policy without the minute that an export takes."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from ats_sim.arrays import Array
+from ats_sim.denoising import Normalisation, uniform_levels
+from ats_sim.models.hierarchy import Behaviour
+from ats_sim.models.onnx_export import OUTPUTS, graph_inputs
+from ats_sim.policy import FORMAT, GRAPHS, Policy
+
+
+class TorchSession:
+    """One network with the `run` of an `onnxruntime.InferenceSession`."""
+
+    def __init__(self, module: torch.nn.Module, inputs: Sequence[str]) -> None:
+        self._module, self._inputs = module.eval(), inputs
+
+    def run(self, names: Sequence[str], inputs: Mapping[str, Array]) -> list[Array]:
+        """All outputs, in the graph's order."""
+        with torch.no_grad():
+            outputs = self._module(*(torch.from_numpy(inputs[name]) for name in self._inputs))
+        return [value.numpy() for value in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+
+def torch_policy(
+    networks: Behaviour,
+    normalisation: Normalisation,
+    joint_names: Sequence[str],
+    channels: Sequence[str],
+    calls: int = 4,
+) -> Policy:
+    """The policy that an export of these networks would give."""
+    inputs = graph_inputs(normalisation, len(channels))
+    graphs = {name: {"inputs": inputs[name], "outputs": OUTPUTS[name]} for name in GRAPHS}
+    spec = {
+        "format": FORMAT,
+        "joint_names": joint_names,
+        "channels": channels,
+        "graphs": graphs,
+        "schedule": {"levels": uniform_levels(calls), "warm_start": 1},
+        "normalisation": normalisation.to_json(),
+    }
+    sessions = {name: TorchSession(networks.get_submodule(name), list(inputs[name])) for name in GRAPHS}
+    return Policy(sessions, spec)
