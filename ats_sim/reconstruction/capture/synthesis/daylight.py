@@ -30,6 +30,13 @@ class Daylight:
     lamps: tuple[float, float, float]
     bounce: tuple[float, float, float]
 
+    @property
+    def outside(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """sRGB of what is seen through a window, at eye height and overhead."""
+        level = np.clip(np.array(self.sky) / 2.0, 0.0, 1.0) ** (1 / 2.4)
+        low, high = 232 * level, np.array([150, 186, 224]) * level
+        return tuple(int(v) for v in low), tuple(int(v) for v in high)  # type: ignore[return-value]
+
 
 NEUTRAL = Daylight((0.4, 0.3, 0.85), (0.0, 0.0, 0.0), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), (0.62, 0.62, 0.62))
 

@@ -80,7 +80,7 @@ def _divide(rng: np.random.Generator, count: int) -> tuple[Room, ...]:
         depth = rng.uniform(4.4, 5.0)
         bounds = {"living": (x0, 0.0, x1, depth), "bedroom": (x2, 0.0, x3, depth)}
     else:
-        depth, share = rng.uniform(6.2, 6.8), rng.uniform(0.46, 0.52)
+        depth, share = rng.uniform(6.3, 6.9) + 0.6 * (count == 4), rng.uniform(0.46, 0.52)
         low, high = depth * share, depth * share + THICKNESS
         bounds = {
             "living": (x0, 0.0, x1, depth if count == 3 else low + 0.5),

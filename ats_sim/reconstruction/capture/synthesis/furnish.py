@@ -15,18 +15,24 @@ Maker = Callable[[np.random.Generator], Piece]
 _WALL_GAP = 0.03
 _TRIES = 80
 
+_FIRST: dict[str, list[Maker]] = {
+    "living": [seating.couch],
+    "kitchen": [tables.counter, tables.fridge],
+    "bedroom": [seating.bed],
+    "study": [tables.desk],
+}
 _AT_WALLS: dict[str, list[Maker]] = {
     "living": [
-        seating.couch, tables.tv_bench, tables.bookshelf, seating.armchair, small_things.cat_tree,
+        tables.tv_bench, tables.bookshelf, seating.armchair, small_things.cat_tree,
         small_things.floor_lamp, small_things.plant, tables.drawers, small_things.plant,
     ],
-    "kitchen": [tables.counter, tables.fridge, small_things.feeding_place, small_things.plant, small_things.basket],
+    "kitchen": [small_things.feeding_place, small_things.plant, small_things.basket],
     "bedroom": [
-        seating.bed, tables.wardrobe, tables.drawers, small_things.side_table, small_things.cardboard_box,
+        tables.wardrobe, tables.drawers, small_things.side_table, small_things.cardboard_box,
         small_things.plant, small_things.basket,
     ],
     "study": [
-        tables.desk, tables.bookshelf, tables.bookshelf, seating.armchair, small_things.floor_lamp, small_things.plant,
+        tables.bookshelf, tables.bookshelf, seating.armchair, small_things.floor_lamp, small_things.plant,
     ],
 }  # fmt: skip
 
@@ -45,11 +51,14 @@ class Furnisher:
         for room in self.plan.rooms:
             self._under_window(room)
             makers = list(_AT_WALLS[room.name])
-            if room.name == "bedroom" and len(self.plan.rooms) == 2:
-                makers.insert(2, small_things.feeding_place)
+            if room.name == "living" and len(self.plan.rooms) == 2:
+                makers.insert(1, small_things.feeding_place)
+            for make in _FIRST[room.name]:
+                self._at_wall(room, make(self.rng))
+            self._groups(room)
             for make in makers:
                 self._at_wall(room, make(self.rng))
-            self._in_the_middle(room)
+            self._scatter(room)
             self._hang_pictures(room)
         return self.placed
 
@@ -78,13 +87,15 @@ class Furnisher:
                 return True
         return False
 
-    def _in_the_middle(self, room: Room) -> None:
+    def _groups(self, room: Room) -> None:
         if room.name == "living":
             self._couch_group(room)
-        if room.name in ("kitchen", "living") and not any(p.piece.name == "dining_table" for p in self.placed):
+        if room.name in ("living", "kitchen") and not any(p.piece.name == "dining_table" for p in self.placed):
             self._dining_group(room)
         if room.name == "study":
             self._desk_chair(room)
+
+    def _scatter(self, room: Room) -> None:
         loose: dict[str, list[Maker]] = {
             "living": [seating.pouf, small_things.toys],
             "kitchen": [],

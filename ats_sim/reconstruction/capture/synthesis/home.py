@@ -23,6 +23,7 @@ from ats_sim.reconstruction.capture.synthesis.shell import shell_patches
 TEXTURE_SIDE = 2048
 _ATTEMPTS = 40
 _NEEDED = {"couch", "bowl", "window", "bed", "hide"}
+_NEEDED_PIECES = {"couch", "bed", "bowl"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +54,10 @@ def build_home(seed: int, *, rooms: int | None = None, day: int | None = None, m
 
 @lru_cache(maxsize=4)
 def _draw(seed: int, rooms: int | None) -> _Blueprint:
+    count = rooms if rooms is not None else int(np.random.default_rng([seed, 4]).choice([2, 3, 3, 4]))
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([seed, 0, attempt])
-        plan = draw_plan(rng, rooms if rooms is not None else int(rng.integers(2, 5)))
+        plan = draw_plan(rng, count)
         placed = Furnisher(plan, rng).furnish()
         if _usable(plan, placed):
             looks = np.random.default_rng([seed, 1])
@@ -71,7 +73,8 @@ def _usable(plan: FloorPlan, placed: list[Placed]) -> bool:
         sum(_share(grid, room.bounds) for grid in (nav, walk)) > 0.25 and _share(walk, room.bounds) > 0.08 for room in plan.rooms
     )
     doors = all(bool(grid.is_free(door)) for grid in (nav, walk) for door in plan.doors)
-    return {spot.kind for spot in spots} == _NEEDED and rooms and doors
+    furnished = {piece.piece.name for piece in placed} >= _NEEDED_PIECES
+    return {spot.kind for spot in spots} == _NEEDED and furnished and rooms and doors
 
 
 def _share(grid: NavGrid, bounds: tuple[float, float, float, float]) -> float:

@@ -167,6 +167,5 @@ def _ground_truth(
 
 
 def _shorten(depth: Array) -> Array:
-    """float32 metres with 12 bits of mantissa (0.4 mm at 3 m), which compress to a third."""
-    bits = np.ascontiguousarray(depth, np.float32).view(np.uint32) & np.uint32(0xFFFFF800)
-    return np.asarray(bits.view(np.float32))
+    """float32 metres in steps of 1/1024 m, finer than the pictures' millimetres, which compress to a quarter."""
+    return np.asarray(np.rint(depth * 1024) / 1024, np.float32)

@@ -37,6 +37,7 @@ class Studio:
         self._agent = agent
         self._handle = -1
         self._ambient = 1.0
+        self._outside = day.outside
         if agent is not None:
             self._probe = _LightProbe(layout, day, rng)
             self._handle = self._renderer.add(agent.mesh, AGENT_LABEL, casts_shadow=True, tint=self._probe.tint)
@@ -48,21 +49,31 @@ class Studio:
             self._ambient = self._probe.at(T_world_root[:2, 3])
 
     def shoot(self, intrinsics: Intrinsics, T_world_camera: Array) -> Shot:
-        """One picture; colours are averaged over 2x2 samples per pixel."""
+        """One picture; colours are averaged over the 3x3 samples about each pixel, depth is that of its centre."""
         import cv2
 
         light = Lighting(
-            ambient=0.72 * self._ambient, strength=0.5 * self._ambient, direction=(0.25, 0.2, 0.95), shadow=0.75
+            ambient=0.72 * self._ambient,
+            strength=0.5 * self._ambient,
+            direction=(0.25, 0.2, 0.95),
+            shadow=0.75,
+            horizon=self._outside[0],
+            zenith=self._outside[1],
         )
-        fine = intrinsics.scaled(2.0)
-        colour = self._renderer.render(Camera(fine, T_world_camera), light).rgb
-        rgb = cv2.resize(colour, (intrinsics.width, intrinsics.height), interpolation=cv2.INTER_AREA)
-        frame = self._renderer.render(Camera(intrinsics, T_world_camera), light)
-        return Shot(np.asarray(rgb), frame.depth, frame.labels == AGENT_LABEL)
+        frame = self._renderer.render(Camera(_doubled(intrinsics), T_world_camera), light)
+        rgb = cv2.GaussianBlur(frame.rgb, (3, 3), 0.75)[::2, ::2]
+        mask = frame.labels[::2, ::2] == AGENT_LABEL
+        return Shot(np.ascontiguousarray(rgb), np.ascontiguousarray(frame.depth[::2, ::2]), mask)
 
     def close(self) -> None:
         """Gives the renderer back."""
         self._renderer.close()
+
+
+def _doubled(intrinsics: Intrinsics) -> Intrinsics:
+    """Twice as many pixels, of which every other one looks through the centre of a pixel of the original."""
+    k = intrinsics
+    return Intrinsics(2 * k.fl_x, 2 * k.fl_y, 2 * k.cx, 2 * k.cy, 2 * k.width, 2 * k.height)
 
 
 class _LightProbe:
