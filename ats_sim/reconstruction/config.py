@@ -45,10 +45,15 @@ class ReconstructConfig:
 
     def resolved(self) -> ReconstructConfig:
         """This config with every None filled in from the preset."""
-        voxel, keyframes, fused = {"fast": (0.06, 60, 150), "default": (0.04, 150, 500),
-                                   "full": (0.03, 300, 1500)}[self.preset]
-        return replace(self, voxel_size=self.voxel_size or voxel, max_keyframes=self.max_keyframes or keyframes,
-                       max_fused_frames=self.max_fused_frames or fused)
+        voxel, keyframes, fused = {"fast": (0.06, 60, 150), "default": (0.04, 150, 500), "full": (0.03, 300, 1500)}[
+            self.preset
+        ]
+        return replace(
+            self,
+            voxel_size=self.voxel_size or voxel,
+            max_keyframes=self.max_keyframes or keyframes,
+            max_fused_frames=self.max_fused_frames or fused,
+        )
 
     @property
     def keypoints_per_frame(self) -> int:

@@ -69,21 +69,35 @@ class Cameras:
 
 
 def _to_json(video: RegisteredVideo) -> dict[str, Any]:
-    frames = [{"index": i, "time": float(video.times[i]), "T_world_camera": np.round(video.T_world_camera[i], 7).tolist(),
-               "confidence": round(float(video.confidence[i]), 4), "registered": bool(video.registered[i])}
-              for i in range(len(video.times))]
-    return {"accepted": video.accepted, "reason": video.reason, "intrinsics": video.intrinsics.to_json(),
-            "quality": {name: round(float(value), 4) for name, value in video.quality.items()}, "frames": frames}
+    frames = [
+        {
+            "index": i,
+            "time": float(video.times[i]),
+            "T_world_camera": np.round(video.T_world_camera[i], 7).tolist(),
+            "confidence": round(float(video.confidence[i]), 4),
+            "registered": bool(video.registered[i]),
+        }
+        for i in range(len(video.times))
+    ]
+    return {
+        "accepted": video.accepted,
+        "reason": video.reason,
+        "intrinsics": video.intrinsics.to_json(),
+        "quality": {name: round(float(value), 4) for name, value in video.quality.items()},
+        "frames": frames,
+    }
 
 
 def _from_json(record: dict[str, Any]) -> RegisteredVideo:
     frames = record["frames"]
     count = len(frames)
     return RegisteredVideo(
-        accepted=bool(record["accepted"]), reason=str(record["reason"]),
+        accepted=bool(record["accepted"]),
+        reason=str(record["reason"]),
         intrinsics=Intrinsics.from_json(record["intrinsics"]),
         times=checked("time", [frame["time"] for frame in frames], (count,)),
         T_world_camera=checked("T_world_camera", [frame["T_world_camera"] for frame in frames], (count, 4, 4)),
         confidence=checked("confidence", [frame["confidence"] for frame in frames], (count,)),
         registered=np.array([bool(frame["registered"]) for frame in frames]),
-        quality={str(name): float(value) for name, value in record.get("quality", {}).items()})
+        quality={str(name): float(value) for name, value in record.get("quality", {}).items()},
+    )

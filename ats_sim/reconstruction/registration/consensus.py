@@ -57,4 +57,4 @@ def robust_mean(poses: Array, T_odometry_camera: Array, weights: Array) -> Array
 
 def _within(first: Array, second: Array, tightness: float) -> Array:
     near = np.linalg.norm(first[:, :3, 3] - second[:, :3, 3], axis=1) < SAME_POSITION * tightness
-    return near & (geodesic_angle(first[:, :3, :3], second[:, :3, :3]) < SAME_ROTATION * tightness)
+    return np.asarray(near & (geodesic_angle(first[:, :3, :3], second[:, :3, :3]) < SAME_ROTATION * tightness))

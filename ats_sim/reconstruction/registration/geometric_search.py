@@ -114,8 +114,16 @@ def _surface_cloud(volume: TsdfVolume) -> Array:
 
 def _sharpen(target: Array, cloud: Array, T: Array) -> Array:
     for reach in (0.4, 0.15):
-        result = small_gicp.align(target, cloud, T, registration_type="GICP", downsampling_resolution=0.1,
-                                  max_correspondence_distance=reach, num_threads=1, max_iterations=20)
+        result = small_gicp.align(
+            target,
+            cloud,
+            T,
+            registration_type="GICP",
+            downsampling_resolution=0.1,
+            max_correspondence_distance=reach,
+            num_threads=1,
+            max_iterations=20,
+        )
         T = np.asarray(result.T_target_source)
     return T
 

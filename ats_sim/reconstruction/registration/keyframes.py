@@ -18,8 +18,11 @@ def choose_keyframes(T_odometry_camera: Array, times: Array) -> Array:
     for i in range(1, len(times)):
         last = T_odometry_camera[chosen[-1]]
         moved = np.linalg.norm(T_odometry_camera[i, :3, 3] - last[:3, 3]) > MOVED
-        if moved or times[i] - times[chosen[-1]] >= LONGEST \
-                or geodesic_angle(last[:3, :3], T_odometry_camera[i, :3, :3]) > TURNED:
+        if (
+            moved
+            or times[i] - times[chosen[-1]] >= LONGEST
+            or geodesic_angle(last[:3, :3], T_odometry_camera[i, :3, :3]) > TURNED
+        ):
             chosen.append(i)
     if chosen[-1] != len(times) - 1:
         chosen.append(len(times) - 1)

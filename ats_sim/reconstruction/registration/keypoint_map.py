@@ -34,15 +34,22 @@ class KeypointMap:
         """Lift the keypoints with known depth of frames seen from known cameras (F,4,4)."""
         lifted = [np.flatnonzero(keypoints.depth > 0) for keypoints in frames]
         points = [transform_points(T, k.points[i]) for k, T, i in zip(frames, T_world_camera, lifted, strict=True)]
-        return cls(np.concatenate(points), np.concatenate([k.descriptors[i] for k, i in zip(frames, lifted, strict=True)]),
-                   np.repeat(np.arange(len(frames)), [len(i) for i in lifted]), np.asarray(T_world_camera))
+        descriptors = [k.descriptors[i] for k, i in zip(frames, lifted, strict=True)]
+        return cls(
+            np.concatenate(points),
+            np.concatenate(descriptors),
+            np.repeat(np.arange(len(frames)), [len(i) for i in lifted]),
+            np.asarray(T_world_camera),
+        )
 
     def joined(self, other: KeypointMap) -> KeypointMap:
         """This map and another one of the same world."""
-        return KeypointMap(np.concatenate([self.points, other.points]),
-                           np.concatenate([self.descriptors, other.descriptors]),
-                           np.concatenate([self.frame, other.frame + len(self.T_world_camera)]),
-                           np.concatenate([self.T_world_camera, other.T_world_camera]))
+        return KeypointMap(
+            np.concatenate([self.points, other.points]),
+            np.concatenate([self.descriptors, other.descriptors]),
+            np.concatenate([self.frame, other.frame + len(self.T_world_camera)]),
+            np.concatenate([self.T_world_camera, other.T_world_camera]),
+        )
 
     def match(self, descriptors: Array) -> tuple[Array, Array]:
         """Match against the whole map: which query (n,) and which map point (n,). The rival of the ratio test is the
@@ -53,8 +60,9 @@ class KeypointMap:
         value, index = _two_best_per_view(similarity, self.frame)
         return _best_of_candidates(value, index, self.points)
 
-    def match_near(self, keypoints: FrameKeypoints, intrinsics: Intrinsics, T_world_camera: Array, radius: float,
-                   frames: int = 6) -> tuple[Array, Array]:
+    def match_near(
+        self, keypoints: FrameKeypoints, intrinsics: Intrinsics, T_world_camera: Array, radius: float, frames: int = 6
+    ) -> tuple[Array, Array]:
         """As :meth:`match`, only among points of the `frames` most similar views that project within `radius` pixels
         of the keypoint under a first guess of the camera."""
         chosen = self._points_of_similar_views(intrinsics, T_world_camera, frames)

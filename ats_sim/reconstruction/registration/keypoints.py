@@ -37,7 +37,7 @@ def detect(rgb: Array, depth: Array, intrinsics: Intrinsics, ignore: Array | Non
     allowed = None
     if ignore is not None:
         allowed = (cv2.dilate(ignore.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0).astype(np.uint8)
-    sift = cv2.SIFT_create(nfeatures=count, contrastThreshold=CONTRAST)
+    sift = cv2.SIFT_create(nfeatures=count, contrastThreshold=CONTRAST)  # type: ignore[attr-defined]
     found, descriptors = sift.detectAndCompute(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), allowed)
     if descriptors is None or not len(found):
         return FrameKeypoints(np.zeros((0, 2)), np.zeros(0), np.zeros((0, 3)), np.zeros((0, 128), np.float32))
@@ -45,8 +45,13 @@ def detect(rgb: Array, depth: Array, intrinsics: Intrinsics, ignore: Array | Non
     root = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6)).astype(np.float32)
     pixels = np.array([keypoint.pt for keypoint in found], dtype=np.float64)
     z = _depth_beneath(depth, pixels)
-    rays = np.column_stack([(pixels[:, 0] - intrinsics.cx) / intrinsics.fl_x,
-                            (pixels[:, 1] - intrinsics.cy) / intrinsics.fl_y, np.ones(len(z))])
+    rays = np.column_stack(
+        [
+            (pixels[:, 0] - intrinsics.cx) / intrinsics.fl_x,
+            (pixels[:, 1] - intrinsics.cy) / intrinsics.fl_y,
+            np.ones(len(z)),
+        ]
+    )
     return FrameKeypoints(pixels, z, rays * z[:, None], root)
 
 

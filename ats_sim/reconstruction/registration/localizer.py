@@ -28,20 +28,29 @@ class Localization:
         return int(self.inliers.sum())
 
 
-def locate(pixels: Array, points: Array, intrinsics: Intrinsics, *, seed: int = 0, pixel_error: float | None = None
-           ) -> Localization | None:
+def locate(
+    pixels: Array, points: Array, intrinsics: Intrinsics, *, seed: int = 0, pixel_error: float | None = None
+) -> Localization | None:
     """Camera that sees world `points` (n,3) at `pixels` (n,2), or None where fewer than 6 matches agree.
 
     `pixel_error` is the largest reprojection error of a match that agrees, by default 0.8 % of the focal length.
     """
     if len(pixels) < FEWEST:
         return None
-    camera = {"model": "PINHOLE", "width": intrinsics.width, "height": intrinsics.height,
-              "params": [intrinsics.fl_x, intrinsics.fl_y, intrinsics.cx, intrinsics.cy]}
+    camera = {
+        "model": "PINHOLE",
+        "width": intrinsics.width,
+        "height": intrinsics.height,
+        "params": [intrinsics.fl_x, intrinsics.fl_y, intrinsics.cx, intrinsics.cy],
+    }
     limit = pixel_error if pixel_error is not None else 0.008 * intrinsics.fl_x
     pose, info = poselib.estimate_absolute_pose(
-        np.ascontiguousarray(pixels, dtype=np.float64), np.ascontiguousarray(points, dtype=np.float64), camera,
-        {"max_reproj_error": limit, "max_iterations": 5000, "min_iterations": 200, "seed": seed}, {})
+        np.ascontiguousarray(pixels, dtype=np.float64),
+        np.ascontiguousarray(points, dtype=np.float64),
+        camera,
+        {"max_reproj_error": limit, "max_iterations": 5000, "min_iterations": 200, "seed": seed},
+        {},
+    )
     inliers = np.asarray(info["inliers"], dtype=bool)
     if inliers.sum() < FEWEST:
         return None

@@ -39,8 +39,9 @@ def observe(video: Video, index: int, *, use_mask: bool, keypoints: int) -> Obse
     return Observation(found, points, colors)
 
 
-def surface_points(rgb: Array, depth: Array, intrinsics: Intrinsics, mask: Array | None, count: int = POINTS
-                   ) -> tuple[Array, Array]:
+def surface_points(
+    rgb: Array, depth: Array, intrinsics: Intrinsics, mask: Array | None, count: int = POINTS
+) -> tuple[Array, Array]:
     """`count` points (P,3) and colours (P,3) spread evenly over the pixels whose depth is sure: no edges, no agent."""
     usable = reliable(depth, mask) & (depth > NEAREST) & (depth < FARTHEST)
     pixel = np.flatnonzero(usable)
@@ -49,9 +50,10 @@ def surface_points(rgb: Array, depth: Array, intrinsics: Intrinsics, mask: Array
         chosen = pixel[np.linspace(0, len(pixel) - 1, min(count, len(pixel))).astype(int)]
         row, column = np.divmod(chosen, depth.shape[1])
         z = depth[row, column].astype(np.float64)
-        points[:len(z)] = np.column_stack([(column - intrinsics.cx) / intrinsics.fl_x * z,
-                                           (row - intrinsics.cy) / intrinsics.fl_y * z, z])
-        colors[:len(z)] = rgb[row, column]
+        points[: len(z)] = np.column_stack(
+            [(column - intrinsics.cx) / intrinsics.fl_x * z, (row - intrinsics.cy) / intrinsics.fl_y * z, z]
+        )
+        colors[: len(z)] = rgb[row, column]
     return points, colors
 
 

@@ -38,8 +38,13 @@ class Odometry:
         """The track of chosen frames (K,) alone, rising; errors of the steps between them add up as variances."""
         position = np.concatenate([[0.0], np.cumsum(self.sigma_position**2)])[frames]
         rotation = np.concatenate([[0.0], np.cumsum(self.sigma_rotation**2)])[frames]
-        return Odometry(self.T_odometry_camera[frames], self.segment[frames], np.sqrt(np.diff(position)),
-                        np.sqrt(np.diff(rotation)), self.gravity)
+        return Odometry(
+            self.T_odometry_camera[frames],
+            self.segment[frames],
+            np.sqrt(np.diff(position)),
+            np.sqrt(np.diff(rotation)),
+            self.gravity,
+        )
 
 
 def device_odometry(T_odometry_camera: Array, times: Array) -> Odometry:
@@ -47,10 +52,16 @@ def device_odometry(T_odometry_camera: Array, times: Array) -> Odometry:
     steps = inverse(T_odometry_camera[:-1]) @ T_odometry_camera[1:]
     elapsed = np.maximum(np.diff(times), 1e-3)
     angle = geodesic_angle(np.eye(3), steps[:, :3, :3])
-    jump = (np.linalg.norm(steps[:, :3, 3], axis=1) > np.maximum(FASTEST_MOVE * elapsed, 0.3)) \
-        | (angle > np.maximum(FASTEST_TURN * elapsed, np.radians(20.0)))
-    return Odometry(np.asarray(T_odometry_camera), np.concatenate([[0], np.cumsum(jump)]),
-                    np.full(len(steps), 0.003), np.full(len(steps), np.radians(0.1)), gravity=True)
+    jump = (np.linalg.norm(steps[:, :3, 3], axis=1) > np.maximum(FASTEST_MOVE * elapsed, 0.3)) | (
+        angle > np.maximum(FASTEST_TURN * elapsed, np.radians(20.0))
+    )
+    return Odometry(
+        np.asarray(T_odometry_camera),
+        np.concatenate([[0], np.cumsum(jump)]),
+        np.full(len(steps), 0.003),
+        np.full(len(steps), np.radians(0.1)),
+        gravity=True,
+    )
 
 
 def visual_odometry(frames: Sequence[FrameKeypoints], intrinsics: Intrinsics, *, seed: int = 0) -> Odometry:
@@ -69,20 +80,27 @@ def visual_odometry(frames: Sequence[FrameKeypoints], intrinsics: Intrinsics, *,
     return Odometry(poses, segment, 0.01 * vagueness, np.radians(0.3) * vagueness, gravity=False)
 
 
-def relative_pose(earlier: FrameKeypoints, later: FrameKeypoints, intrinsics: Intrinsics, *, seed: int = 0
-                  ) -> tuple[Array, int] | None:
+def relative_pose(
+    earlier: FrameKeypoints, later: FrameKeypoints, intrinsics: Intrinsics, *, seed: int = 0
+) -> tuple[Array, int] | None:
     """T_earlier_later (4,4) and the number of agreeing matches, or None where too few agree."""
     pairs = mutual_matches(later.descriptors, earlier.descriptors)
     pairs = pairs[earlier.depth[pairs[:, 1]] > 0]
-    found = locate(later.pixels[pairs[:, 0]], earlier.points[pairs[:, 1]], intrinsics, seed=seed,
-                   pixel_error=0.006 * intrinsics.fl_x)
+    found = locate(
+        later.pixels[pairs[:, 0]],
+        earlier.points[pairs[:, 1]],
+        intrinsics,
+        seed=seed,
+        pixel_error=0.006 * intrinsics.fl_x,
+    )
     if found is None or found.support < FEWEST_MATCHES:
         return None
     return found.T_world_camera, found.support
 
 
-def _best_step(frames: Sequence[FrameKeypoints], i: int, segment: Array, intrinsics: Intrinsics, seed: int
-               ) -> tuple[int, Array, int] | None:
+def _best_step(
+    frames: Sequence[FrameKeypoints], i: int, segment: Array, intrinsics: Intrinsics, seed: int
+) -> tuple[int, Array, int] | None:
     best: tuple[int, Array, int] | None = None
     for leap in LEAPS:
         if i - leap < 0 or segment[i - leap] != segment[i - 1]:

@@ -90,8 +90,16 @@ def _first_map(capture: Capture, config: ReconstructConfig, done: dict[str, Regi
     fuse(volume, part, use_masks=use_mask, label="map")
     if capture.walkthrough is None:
         quality = {"anchor": 1.0}
-        done[anchor.name] = RegisteredVideo(True, "", anchor.intrinsics, anchor.times, poses, np.ones(len(anchor)),
-                                            np.ones(len(anchor), dtype=bool), quality)
+        done[anchor.name] = RegisteredVideo(
+            True,
+            "",
+            anchor.intrinsics,
+            anchor.times,
+            poses,
+            np.ones(len(anchor)),
+            np.ones(len(anchor), dtype=bool),
+            quality,
+        )
     return Map(volume, KeypointMap.build(frames, poses[chosen]))
 
 
@@ -112,8 +120,10 @@ def _anchor(capture: Capture) -> Video:
     """The video with odometry whose camera covers most ground and looks in most directions."""
     candidates = [video for video in capture.videos if video.T_world_camera is not None]
     if not candidates:
-        raise ReconstructionError(f"{capture.folder}: no walkthrough and no video with odometry, so nothing defines the "
-                                  "scene frame and gravity; record a walkthrough of the empty home")
+        raise ReconstructionError(
+            f"{capture.folder}: no walkthrough and no video with odometry, so nothing defines "
+            "the scene frame and gravity; record a walkthrough of the empty home"
+        )
     return max(candidates, key=_coverage)
 
 
@@ -146,7 +156,8 @@ def _register_video(scene: Map, prepared: Prepared, config: ReconstructConfig) -
     video, count = prepared.video, len(prepared.video)
     poses, confidence = np.tile(np.eye(4), (count, 1, 1)), np.zeros(count)
     registered = np.zeros(count, dtype=bool)
-    reasons, quality = [], {}
+    reasons: list[str] = []
+    quality: dict[str, float] = {}
     for segment in np.unique(prepared.odometry.segment):
         frames = np.flatnonzero(prepared.odometry.segment == segment)
         inside = np.isin(prepared.keyframes, frames)
@@ -155,15 +166,17 @@ def _register_video(scene: Map, prepared: Prepared, config: ReconstructConfig) -
         if len(keyframes) < min(SHORTEST_SEGMENT, count):
             reasons.append(f"frames {frames[0]}-{frames[-1]}: too short a track")
             continue
-        track = register_segment(scene, chosen, prepared.odometry.part(keyframes), video.intrinsics,
-                                 ablate=config.ablate, seed=config.seed)
+        track = register_segment(
+            scene, chosen, prepared.odometry.part(keyframes), video.intrinsics, ablate=config.ablate, seed=config.seed
+        )
         reason = "no place in the map was found" if track is None else track.reason
         if track is None or reason:
             reasons.append(f"frames {frames[0]}-{frames[-1]}: {reason}")
         if track is None:
             continue
-        poses[frames] = spread_correction(track.T_world_camera, keyframes - frames[0],
-                                          prepared.odometry.T_odometry_camera[frames])
+        poses[frames] = spread_correction(
+            track.T_world_camera, keyframes - frames[0], prepared.odometry.T_odometry_camera[frames]
+        )
         registered[frames] = not reason
         confidence[frames] = np.interp(frames, keyframes, _confidence(scene, chosen, track))
         quality = _quality(track) if not quality or not reason else quality
@@ -171,8 +184,16 @@ def _register_video(scene: Map, prepared: Prepared, config: ReconstructConfig) -
     if not registered.all():
         poses = _hold(poses, registered, prepared.odometry.T_odometry_camera)
         confidence[~registered] = 0.0
-    return RegisteredVideo(accepted, "" if accepted else "; ".join(reasons), video.intrinsics, video.times, poses,
-                           confidence, registered & accepted, quality)
+    return RegisteredVideo(
+        accepted,
+        "" if accepted else "; ".join(reasons),
+        video.intrinsics,
+        video.times,
+        poses,
+        confidence,
+        registered & accepted,
+        quality,
+    )
 
 
 def _confidence(scene: Map, observations: Sequence[Observation], track: Track) -> Array:
@@ -184,8 +205,14 @@ def _confidence(scene: Map, observations: Sequence[Observation], track: Track) -
 
 def _quality(track: Track) -> dict[str, float]:
     verdict = track.verdict
-    quality = {"surface": verdict.surface, "violation": verdict.violation, "color": verdict.color,
-               "seen": verdict.seen, "score": verdict.score, "support": track.support}
+    quality = {
+        "surface": verdict.surface,
+        "violation": verdict.violation,
+        "color": verdict.color,
+        "seen": verdict.seen,
+        "score": verdict.score,
+        "support": track.support,
+    }
     return quality if np.isinf(track.margin) else {**quality, "margin": track.margin}
 
 
@@ -204,8 +231,9 @@ def _hold(poses: Array, registered: Array, T_odometry_camera: Array) -> Array:
 def _keypoint_map(prepared: Prepared, cameras: RegisteredVideo) -> KeypointMap:
     usable = np.flatnonzero(cameras.registered[prepared.keyframes] & ~held_out(prepared.keyframes))
     chosen = usable[np.unique(np.linspace(0, len(usable) - 1, min(len(usable), GROWTH_FRAMES)).astype(int))]
-    return KeypointMap.build([prepared.observations[i].keypoints for i in chosen],
-                             cameras.T_world_camera[prepared.keyframes[chosen]])
+    return KeypointMap.build(
+        [prepared.observations[i].keypoints for i in chosen], cameras.T_world_camera[prepared.keyframes[chosen]]
+    )
 
 
 def _grow(scene: Map, prepared: Prepared, cameras: RegisteredVideo, config: ReconstructConfig) -> None:

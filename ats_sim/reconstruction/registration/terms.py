@@ -67,16 +67,25 @@ class KeypointTerm:
         count = len(T_world_camera)
         local = transform_points(inverse(T_world_camera)[self.frame], self.points[:, None])[:, 0]
         z = np.maximum(local[:, 2], 0.05)
-        seen = np.column_stack([(self.pixels[:, 0] - self.intrinsics.cx) / self.intrinsics.fl_x,
-                                (self.pixels[:, 1] - self.intrinsics.cy) / self.intrinsics.fl_y])
+        seen = np.column_stack(
+            [
+                (self.pixels[:, 0] - self.intrinsics.cx) / self.intrinsics.fl_x,
+                (self.pixels[:, 1] - self.intrinsics.cy) / self.intrinsics.fl_y,
+            ]
+        )
         sigma_z = self.sigma_depth * np.maximum(z, 0.5)
-        residual = np.column_stack([(local[:, :2] / z[:, None] - seen) / self.sigma_angle,
-                                    np.where(self.depth > 0, (local[:, 2] - self.depth) / sigma_z, 0.0)])
+        residual = np.column_stack(
+            [
+                (local[:, :2] / z[:, None] - seen) / self.sigma_angle,
+                np.where(self.depth > 0, (local[:, 2] - self.depth) / sigma_z, 0.0),
+            ]
+        )
         weight = np.where(local[:, 2] > 0.05, 1.0 / (1.0 + (residual**2).sum(1) / 4.0), 0.0)
         total = np.bincount(self.frame, weight, minlength=count)
         weight *= np.minimum(1.0, self.strongest / np.maximum(total, 1.0))[self.frame]
         jacobian = self._projection_slope(local, z, sigma_z) @ np.concatenate(
-            [skew(local), np.broadcast_to(-np.eye(3), (len(z), 3, 3))], axis=-1)
+            [skew(local), np.broadcast_to(-np.eye(3), (len(z), 3, 3))], axis=-1
+        )
         blocks, slopes = np.zeros((count, 6, 6)), np.zeros((count, 6))
         weighted = np.swapaxes(jacobian, 1, 2) * weight[:, None, None]
         np.add.at(blocks, self.frame, weighted @ jacobian)

@@ -41,8 +41,9 @@ class RelativeMotion:
     """(N-1,) radians."""
 
     @classmethod
-    def of(cls, T_odometry_camera: Array, segment: Array, sigma_position: Array, sigma_rotation: Array
-           ) -> RelativeMotion:
+    def of(
+        cls, T_odometry_camera: Array, segment: Array, sigma_position: Array, sigma_rotation: Array
+    ) -> RelativeMotion:
         """Steps of poses (N,4,4), errors (N-1,); they grow by 1.5 % of the way and 1 % of the turn."""
         steps = inverse(T_odometry_camera[:-1]) @ T_odometry_camera[1:]
         way = np.linalg.norm(steps[:, :3, 3], axis=1)
@@ -54,8 +55,10 @@ class RelativeMotion:
         """Diagonal blocks (N,6,6), blocks between i+1 and i (N-1,6,6) and gradients (N,6)."""
         error = inverse(self.steps) @ inverse(T[:-1]) @ T[1:]
         residual = np.concatenate([log_so3(error[:, :3, :3]), error[:, :3, 3]], axis=1)
-        weight = np.concatenate([np.repeat(self.sigma_rotation[:, None] ** -2, 3, 1),
-                                 np.repeat(self.sigma_position[:, None] ** -2, 3, 1)], axis=1)
+        weight = np.concatenate(
+            [np.repeat(self.sigma_rotation[:, None] ** -2, 3, 1), np.repeat(self.sigma_position[:, None] ** -2, 3, 1)],
+            axis=1,
+        )
         back = -_adjoint(inverse(T[1:]) @ T[:-1])
         diagonal = np.zeros((len(T), 6, 6))
         gradient = np.zeros((len(T), 6))
@@ -79,7 +82,7 @@ def refine(T_world_camera: Array, terms: Sequence[PoseTerm], motion: RelativeMot
         step = -_solve(diagonal + 1e-3 * np.eye(6), below, gradient)
         turn = np.linalg.norm(step[:, :3], axis=1, keepdims=True)
         way = np.linalg.norm(step[:, 3:], axis=1, keepdims=True)
-        step *= np.minimum(1.0, np.minimum(LARGEST_TURN / np.maximum(turn, 1e-12), LARGEST_STEP / np.maximum(way, 1e-12)))
+        step /= np.maximum(1.0, np.maximum(turn / LARGEST_TURN, way / LARGEST_STEP))
         T = T @ rigid(exp_so3(step[:, :3]), step[:, 3:])
         if np.abs(step).max() < 1e-5:
             break
@@ -92,15 +95,16 @@ def spread_correction(corrected: Array, keyframes: Array, T_odometry_camera: Arr
     count = len(T_odometry_camera)
     after = np.clip(np.searchsorted(keyframes, np.arange(count), side="right"), 1, max(len(keyframes) - 1, 1))
     if len(keyframes) == 1:
-        return corrected[0] @ inverse(T_odometry_camera[keyframes[0]]) @ T_odometry_camera
+        return np.asarray(corrected[0] @ inverse(T_odometry_camera[keyframes[0]]) @ T_odometry_camera)
     before = after - 1
     share = np.clip((np.arange(count) - keyframes[before]) / (keyframes[after] - keyframes[before]), 0.0, 1.0)
     odometry = inverse(T_odometry_camera[keyframes])
     first = corrected[before] @ odometry[before] @ T_odometry_camera
     second = corrected[after] @ odometry[after] @ T_odometry_camera
     turn = log_so3(np.swapaxes(first[:, :3, :3], 1, 2) @ second[:, :3, :3]) * share[:, None]
-    return rigid(first[:, :3, :3] @ exp_so3(turn),
-                 (1 - share)[:, None] * first[:, :3, 3] + share[:, None] * second[:, :3, 3])
+    return rigid(
+        first[:, :3, :3] @ exp_so3(turn), (1 - share)[:, None] * first[:, :3, 3] + share[:, None] * second[:, :3, 3]
+    )
 
 
 def _adjoint(T: Array) -> Array:
@@ -120,5 +124,5 @@ def _solve(diagonal: Array, below: Array, gradient: Array) -> Array:
         for column in range(6):
             if row >= column:
                 band[row - column, column::6] = diagonal[:, row, column]
-            band[6 + row - column, column:6 * (count - 1):6] = below[:, row, column]
-    return solveh_banded(band, gradient.ravel(), lower=True).reshape(count, 6)
+            band[6 + row - column, column : 6 * (count - 1) : 6] = below[:, row, column]
+    return np.asarray(solveh_banded(band, gradient.ravel(), lower=True)).reshape(count, 6)

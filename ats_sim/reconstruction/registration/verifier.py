@@ -61,8 +61,12 @@ def verify(volume: TsdfVolume, points: Array, colors: Array, T_world_camera: Arr
     near = seen & (np.abs(distance) < ON_SURFACE)
     free = volume.free(world)
     total = max(int((near | free | seen).sum()), 1)
-    return Verdict(float(near.sum() / total), float(free.sum() / total),
-                   _color_correlation(volume, world[near], shade[near]), float(total / len(world)))
+    return Verdict(
+        float(near.sum() / total),
+        float(free.sum() / total),
+        _color_correlation(volume, world[near], shade[near]),
+        float(total / len(world)),
+    )
 
 
 def surface_share(volume: TsdfVolume, points: Array, T_world_camera: Array) -> tuple[Array, Array]:

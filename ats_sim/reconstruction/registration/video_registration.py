@@ -60,8 +60,14 @@ class Track:
         return self.verdict.reason
 
 
-def coarse_transform(scene: Map, observations: Sequence[Observation], odometry: Odometry, intrinsics: Intrinsics,
-                     ablate: Sequence[str], seed: int) -> list[tuple[Array, float]]:
+def coarse_transform(
+    scene: Map,
+    observations: Sequence[Observation],
+    odometry: Odometry,
+    intrinsics: Intrinsics,
+    ablate: Sequence[str],
+    seed: int,
+) -> list[tuple[Array, float]]:
     """Hypotheses (T_world_odometry, support), keypoints' first; geometry is asked where keypoints are not sure."""
     found: list[tuple[Array, float]] = []
     if "keypoints" not in ablate:
@@ -72,8 +78,15 @@ def coarse_transform(scene: Map, observations: Sequence[Observation], odometry: 
     return found
 
 
-def register_segment(scene: Map, observations: Sequence[Observation], odometry: Odometry, intrinsics: Intrinsics, *,
-                     ablate: Sequence[str] = (), seed: int = 0) -> Track | None:
+def register_segment(
+    scene: Map,
+    observations: Sequence[Observation],
+    odometry: Odometry,
+    intrinsics: Intrinsics,
+    *,
+    ablate: Sequence[str] = (),
+    seed: int = 0,
+) -> Track | None:
     """Register consecutive frames whose odometry hangs together; None where no hypothesis was found."""
     points, colors = stacked(observations)
     best: Track | None = None
@@ -98,12 +111,14 @@ def _same_place(first: Track, second: Track) -> bool:
     return bool(away.mean() < SAME_TRACK)
 
 
-def refine_track(scene: Map, observations: Sequence[Observation], odometry: Odometry, intrinsics: Intrinsics,
-                 poses: Array) -> tuple[Array, Array]:
+def refine_track(
+    scene: Map, observations: Sequence[Observation], odometry: Odometry, intrinsics: Intrinsics, poses: Array
+) -> tuple[Array, Array]:
     """Alternate guided matching (ever closer) and Gauss-Newton over the whole segment. Returns poses (N,4,4) and how
     many matches agree with each (N,)."""
-    motion = RelativeMotion.of(odometry.T_odometry_camera, odometry.segment, odometry.sigma_position,
-                               odometry.sigma_rotation)
+    motion = RelativeMotion.of(
+        odometry.T_odometry_camera, odometry.segment, odometry.sigma_position, odometry.sigma_rotation
+    )
     points, _ = stacked(observations)
     matches = np.zeros(len(poses), dtype=np.int64)
     for radius in SEARCH_RADII:
@@ -116,8 +131,9 @@ def refine_track(scene: Map, observations: Sequence[Observation], odometry: Odom
     return poses, matches
 
 
-def guided_matches(keypoints: KeypointMap, observations: Sequence[Observation], intrinsics: Intrinsics, poses: Array,
-                   radius: float) -> KeypointTerm:
+def guided_matches(
+    keypoints: KeypointMap, observations: Sequence[Observation], intrinsics: Intrinsics, poses: Array, radius: float
+) -> KeypointTerm:
     """Matches of every frame with map points that project within `radius` pixels under its present pose."""
     frame, pixels, depth, points = [], [], [], []
     for i, observation in enumerate(observations):
@@ -126,12 +142,19 @@ def guided_matches(keypoints: KeypointMap, observations: Sequence[Observation], 
         pixels.append(observation.keypoints.pixels[query])
         depth.append(observation.keypoints.depth[query])
         points.append(keypoints.points[index])
-    return KeypointTerm(intrinsics, np.concatenate(frame), np.concatenate(pixels), np.concatenate(depth),
-                        np.concatenate(points))
+    return KeypointTerm(
+        intrinsics, np.concatenate(frame), np.concatenate(pixels), np.concatenate(depth), np.concatenate(points)
+    )
 
 
-def _from_keypoints(scene: Map, observations: Sequence[Observation], odometry: Odometry, intrinsics: Intrinsics,
-                    ablate: Sequence[str], seed: int) -> list[tuple[Array, float]]:
+def _from_keypoints(
+    scene: Map,
+    observations: Sequence[Observation],
+    odometry: Odometry,
+    intrinsics: Intrinsics,
+    ablate: Sequence[str],
+    seed: int,
+) -> list[tuple[Array, float]]:
     poses, frames, weights = [], [], []
     for i in np.unique(np.linspace(0, len(observations) - 1, COARSE_FRAMES).astype(int)):
         query, index = scene.keypoints.match(observations[i].keypoints.descriptors)

@@ -31,7 +31,7 @@ def floor_height(mesh: TriangleMesh) -> float:
     layers = np.convolve(np.bincount((np.floor(height / BIN) - first).astype(int), area), np.ones(3), mode="same")
     lowest = int(np.flatnonzero(layers >= SHARE_OF_LARGEST * layers.max())[0])
     # The first bin over the threshold is the layer's lower edge; its peak lies within the next few bins.
-    peak = lowest + int(np.argmax(layers[lowest:lowest + 5]))
+    peak = lowest + int(np.argmax(layers[lowest : lowest + 5]))
     centre = (first + peak + 0.5) * BIN
     near = np.abs(height - centre) < NEAR
     return float(np.average(height[near], weights=area[near]))

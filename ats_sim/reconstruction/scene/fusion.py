@@ -45,7 +45,7 @@ class PosedFrames:
 
 def held_out(index: int | Array) -> Array:
     """Whether a video's frame is kept for evaluation: registered, but never used to build fields or shapes."""
-    return np.asarray(index) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
+    return np.asarray(np.asarray(index) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1)
 
 
 def empty_volume(parts: Sequence[PosedFrames], voxel_size: float) -> TsdfVolume:
@@ -62,8 +62,9 @@ def empty_volume(parts: Sequence[PosedFrames], voxel_size: float) -> TsdfVolume:
     return TsdfVolume.empty(lower, upper, voxel_size)
 
 
-def fuse(volume: TsdfVolume, part: PosedFrames, *, use_masks: bool, static: TsdfVolume | None = None,
-         label: str = "") -> None:
+def fuse(
+    volume: TsdfVolume, part: PosedFrames, *, use_masks: bool, static: TsdfVolume | None = None, label: str = ""
+) -> None:
     """Fuse frames into the volume. Pixels of the agent's mask are left out, and so is what stands where the `static`
     map saw free space (the agent where no mask is given, people, things on the move)."""
     intrinsics = part.video.intrinsics
@@ -74,8 +75,13 @@ def fuse(volume: TsdfVolume, part: PosedFrames, *, use_masks: bool, static: Tsdf
         usable = reliable(depth, mask) & (depth < FARTHEST)
         if static is not None:
             usable &= ~stands_in_free_space(static, depth, intrinsics, T)
-        volume.integrate(np.where(usable, depth, 0.0).astype(np.float32), part.video.rgb(int(index)), intrinsics, T,
-                         weight=part.weight)
+        volume.integrate(
+            np.where(usable, depth, 0.0).astype(np.float32),
+            part.video.rgb(int(index)),
+            intrinsics,
+            T,
+            weight=part.weight,
+        )
 
 
 def stands_in_free_space(static: TsdfVolume, depth: Array, intrinsics: Intrinsics, T_world_camera: Array) -> Array:

@@ -14,21 +14,24 @@ from ats_sim.reconstruction.scene.tsdf import TsdfVolume
 SMALLEST_PIECE = 0.03
 
 
-def extract_mesh(volume: TsdfVolume, *, min_weight: float = 0.02, smallest_piece: float = SMALLEST_PIECE) -> TriangleMesh:
+def extract_mesh(
+    volume: TsdfVolume, *, min_weight: float = 0.02, smallest_piece: float = SMALLEST_PIECE
+) -> TriangleMesh:
     """Mesh the zero level where all eight corners of a cube were seen; pieces smaller than `smallest_piece` (m^2)
     are dropped. An empty mesh comes back where nothing was seen. Faces are counter-clockwise seen from free space."""
     seen = volume.weight >= min_weight
     cubes = seen[:-1, :-1, :-1].copy()
     for i, j, k in np.ndindex(2, 2, 2):
-        cubes &= seen[i:i + cubes.shape[0], j:j + cubes.shape[1], k:k + cubes.shape[2]]
+        cubes &= seen[i : i + cubes.shape[0], j : j + cubes.shape[1], k : k + cubes.shape[2]]
     # skimage asks the mask at a cube's upper corner.
     mask = np.zeros_like(seen)
     mask[1:, 1:, 1:] = cubes
     inside = volume.distance[mask] < 0
     if not inside.any() or inside.all():
         return TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int32), np.zeros((0, 3), dtype=np.uint8))
-    vertices, faces, _, _ = marching_cubes(volume.distance, level=0.0, mask=mask, gradient_direction="descent",
-                                           allow_degenerate=False)
+    vertices, faces, _, _ = marching_cubes(
+        volume.distance, level=0.0, mask=mask, gradient_direction="descent", allow_degenerate=False
+    )
     colors = _colors(volume, vertices)
     mesh = TriangleMesh(vertices * volume.voxel_size + volume.origin, faces, colors)
     return without_crumbs(mesh, smallest_piece)
@@ -56,4 +59,4 @@ def _colors(volume: TsdfVolume, vertices: Array) -> Array:
     weight_first = (1.0 - share) * np.any(first > 0, axis=1, keepdims=True) + 1e-6
     weight_second = share * np.any(second > 0, axis=1, keepdims=True) + 1e-6
     blended = (first * weight_first + second * weight_second) / (weight_first + weight_second)
-    return np.rint(blended).clip(0, 255).astype(np.uint8)
+    return np.asarray(np.rint(blended).clip(0, 255), dtype=np.uint8)

@@ -49,8 +49,11 @@ class Raycaster:
         if self._scene is None or count == 0:
             miss = np.full(count, np.inf, dtype=np.float32)
             return miss, np.full(count, -1, dtype=np.int32), np.zeros((count, 3), dtype=np.float32)
-        hits = self._scene.run(np.ascontiguousarray(origins, dtype=np.float32),
-                               np.ascontiguousarray(directions, dtype=np.float32), output=True)
+        hits = self._scene.run(
+            np.ascontiguousarray(origins, dtype=np.float32),
+            np.ascontiguousarray(directions, dtype=np.float32),
+            output=True,
+        )
         face = hits["primID"]
         distance = np.where(face >= 0, hits["tfar"], np.inf).astype(np.float32)
         weights = np.stack([1.0 - hits["u"] - hits["v"], hits["u"], hits["v"]], axis=-1)

@@ -45,9 +45,13 @@ class SceneMap:
     def write(self, path: Path) -> None:
         """Write the volume as tensors (half precision), atomically."""
         volume = self.volume
-        tensors = {"distance": volume.distance.astype(np.float16), "weight": volume.weight.astype(np.float16),
-                   "color": np.rint(volume.color).clip(0, 255).astype(np.uint8), "origin": volume.origin,
-                   "scalars": np.array([volume.voxel_size, volume.truncation, self.floor_height])}
+        tensors = {
+            "distance": volume.distance.astype(np.float16),
+            "weight": volume.weight.astype(np.float16),
+            "color": np.rint(volume.color).clip(0, 255).astype(np.uint8),
+            "origin": volume.origin,
+            "scalars": np.array([volume.voxel_size, volume.truncation, self.floor_height]),
+        }
         with atomic_path(path) as temporary:
             save_file({name: np.ascontiguousarray(t) for name, t in tensors.items()}, temporary, {"format": FORMAT})
 
@@ -62,10 +66,16 @@ class SceneMap:
             with safe_open(path, framework="numpy") as stored:
                 if (stored.metadata() or {}).get("format") != FORMAT:
                     raise ReconstructionError(f"{path}: not an {FORMAT!r} file; run the reconstruction again")
-                tensors = {name: stored.get_tensor(name) for name in stored.keys()}
+                tensors = {name: stored.get_tensor(name) for name in list(stored.keys())}
             voxel_size, truncation, floor = (float(x) for x in tensors["scalars"])
-            volume = TsdfVolume(tensors["origin"], voxel_size, truncation, tensors["distance"].astype(np.float32),
-                                tensors["weight"].astype(np.float32), tensors["color"].astype(np.float32))
+            volume = TsdfVolume(
+                tensors["origin"],
+                voxel_size,
+                truncation,
+                tensors["distance"].astype(np.float32),
+                tensors["weight"].astype(np.float32),
+                tensors["color"].astype(np.float32),
+            )
         except FileNotFoundError as missing:
             raise ReconstructionError(f"{path}: no such file; run the reconstruction first") from missing
         except (OSError, SafetensorError, KeyError, ValueError) as broken:

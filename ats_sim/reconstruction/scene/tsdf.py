@@ -1,7 +1,7 @@
 """Truncated signed distance fusion: many depth pictures become one surface and the space known to be free.
 
-Every voxel in a picture's view is compared with the depth there. In front of the surface it is free (distance clipped to
-the truncation), near it the signed distance is averaged, behind it nothing is learnt (Curless and Levoy 1996). The
+Every voxel in a picture's view is compared with the depth there. In front of the surface it is free (distance clipped
+to the truncation), near it the signed distance is averaged, behind it nothing is learnt (Curless and Levoy 1996). The
 running mean is weighted by the inverse square of depth, as the noise of depth sensors grows.
 """
 
@@ -48,11 +48,19 @@ class TsdfVolume:
         """
         shape = tuple(int(n) for n in np.ceil((np.asarray(upper) - lower) / voxel_size).astype(int) + 1)
         if min(shape) < 2 or int(np.prod(shape)) > MAX_VOXELS:
-            raise ReconstructionError(f"scene volume of {shape} voxels of {voxel_size} m is not in 2..{MAX_VOXELS}: "
-                                      "check the capture's poses and depth units, or raise voxel_size")
+            raise ReconstructionError(
+                f"scene volume of {shape} voxels of {voxel_size} m is not in 2..{MAX_VOXELS}: "
+                "check the capture's poses and depth units, or raise voxel_size"
+            )
         reach = truncation if truncation is not None else 3.5 * voxel_size
-        return cls(np.asarray(lower, dtype=np.float64), voxel_size, reach, np.full(shape, reach, dtype=np.float32),
-                   np.zeros(shape, dtype=np.float32), np.zeros((*shape, 3), dtype=np.float32))
+        return cls(
+            np.asarray(lower, dtype=np.float64),
+            voxel_size,
+            reach,
+            np.full(shape, reach, dtype=np.float32),
+            np.zeros(shape, dtype=np.float32),
+            np.zeros((*shape, 3), dtype=np.float32),
+        )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -60,8 +68,9 @@ class TsdfVolume:
         x, y, z = self.distance.shape
         return x, y, z
 
-    def integrate(self, depth: Array, rgb: Array, intrinsics: Intrinsics, T_world_camera: Array, *,
-                  weight: float = 1.0) -> None:
+    def integrate(
+        self, depth: Array, rgb: Array, intrinsics: Intrinsics, T_world_camera: Array, *, weight: float = 1.0
+    ) -> None:
         """Fuse one picture: depth (H,W) metres with 0 = unknown or not to be used, rgb (H,W,3) uint8."""
         known = depth > NEAREST_DEPTH
         if not known.any():
@@ -86,8 +95,9 @@ class TsdfVolume:
         share = cell - base
         flat = np.ravel_multi_index(tuple(base.T), self.shape)
         steps = (self.shape[1] * self.shape[2], self.shape[2], 1)
-        corner = np.stack([flat + i * steps[0] + j * steps[1] + k * steps[2]
-                           for i in (0, 1) for j in (0, 1) for k in (0, 1)], axis=1)
+        corner = np.stack(
+            [flat + i * steps[0] + j * steps[1] + k * steps[2] for i in (0, 1) for j in (0, 1) for k in (0, 1)], axis=1
+        )
         seen = inside & np.all(self.weight.ravel()[corner] > 0, axis=1)
         values = self.distance.ravel()[corner].reshape(-1, 2, 2, 2).astype(np.float64)
         return *_trilinear(values, share, self.voxel_size), seen
@@ -97,42 +107,76 @@ class TsdfVolume:
         cell = np.rint((points - self.origin) / self.voxel_size).astype(np.int64)
         inside = np.all((cell >= 0) & (cell < np.array(self.shape)), axis=1)
         index = tuple(np.where(inside[:, None], cell, 0).T)
-        return inside & (self.weight[index] > 0) & (self.distance[index] > 0.9 * self.truncation)
+        return np.asarray(inside & (self.weight[index] > 0) & (self.distance[index] > 0.9 * self.truncation))
 
     def _frustum_box(self, intrinsics: Intrinsics, T_world_camera: Array, farthest: float) -> tuple[Array, Array]:
         corners = np.array([[u, v] for u in (0, intrinsics.width - 1) for v in (0, intrinsics.height - 1)])
-        rays = np.column_stack([(corners[:, 0] - intrinsics.cx) / intrinsics.fl_x,
-                                (corners[:, 1] - intrinsics.cy) / intrinsics.fl_y, np.ones(4)])
+        rays = np.column_stack(
+            [
+                (corners[:, 0] - intrinsics.cx) / intrinsics.fl_x,
+                (corners[:, 1] - intrinsics.cy) / intrinsics.fl_y,
+                np.ones(4),
+            ]
+        )
         ends = np.vstack([np.zeros(3), rays * farthest]) @ T_world_camera[:3, :3].T + T_world_camera[:3, 3]
         cells = (ends - self.origin) / self.voxel_size
-        return (np.clip(np.floor(cells.min(0)), 0, self.shape).astype(int),
-                np.clip(np.ceil(cells.max(0)) + 1, 0, self.shape).astype(int))
+        return (
+            np.clip(np.floor(cells.min(0)), 0, self.shape).astype(int),
+            np.clip(np.ceil(cells.max(0)) + 1, 0, self.shape).astype(int),
+        )
 
-    def _integrate_block(self, block: tuple[slice, slice, slice], picture: tuple[Array, Array], intrinsics: Intrinsics,
-                         T_world_camera: Array, farthest: float, weight: float) -> None:
+    def _integrate_block(
+        self,
+        block: tuple[slice, slice, slice],
+        picture: tuple[Array, Array],
+        intrinsics: Intrinsics,
+        T_world_camera: Array,
+        farthest: float,
+        weight: float,
+    ) -> None:
         depth, rgb = picture
-        axes = [(np.arange(s.start, s.stop) * self.voxel_size + self.origin[a] - T_world_camera[a, 3])
-                .astype(np.float32) for a, s in enumerate(block)]
+        axes = [
+            (np.arange(s.start, s.stop) * self.voxel_size + self.origin[a] - T_world_camera[a, 3]).astype(np.float32)
+            for a, s in enumerate(block)
+        ]
         rotation = T_world_camera[:3, :3].astype(np.float32)
-        x, y, z = ((axes[0] * rotation[0, c])[:, None, None] + (axes[1] * rotation[1, c])[None, :, None]
-                   + (axes[2] * rotation[2, c])[None, None, :] for c in range(3))
+        x, y, z = (
+            (axes[0] * rotation[0, c])[:, None, None]
+            + (axes[1] * rotation[1, c])[None, :, None]
+            + (axes[2] * rotation[2, c])[None, None, :]
+            for c in range(3)
+        )
         inverse_z = 1.0 / np.maximum(z, 1e-3)
         u = x * inverse_z * np.float32(intrinsics.fl_x) + np.float32(intrinsics.cx)
         v = y * inverse_z * np.float32(intrinsics.fl_y) + np.float32(intrinsics.cy)
-        seen = ((z > NEAREST_DEPTH) & (z < farthest) & (u > -0.5) & (v > -0.5)
-                & (u < intrinsics.width - 0.5) & (v < intrinsics.height - 0.5))
+        seen = (
+            (z > NEAREST_DEPTH)
+            & (z < farthest)
+            & (u > -0.5)
+            & (v > -0.5)
+            & (u < intrinsics.width - 0.5)
+            & (v < intrinsics.height - 0.5)
+        )
         voxel = np.flatnonzero(seen)
         z = z.ravel()[voxel]
-        pixel = (np.rint(v.ravel()[voxel]).astype(np.int32) * intrinsics.width
-                 + np.rint(u.ravel()[voxel]).astype(np.int32))
+        pixel = np.rint(v.ravel()[voxel]).astype(np.int32) * intrinsics.width + np.rint(u.ravel()[voxel]).astype(
+            np.int32
+        )
         measured = depth[pixel]
         ahead = measured - z
         use = np.flatnonzero((measured > 0) & (ahead > -self.truncation))
-        self._update(block, voxel[use], ahead[use], rgb, pixel[use],
-                     weight * np.minimum(1.0, (FULL_WEIGHT_DEPTH / np.maximum(measured[use], 0.3)) ** 2))
+        self._update(
+            block,
+            voxel[use],
+            ahead[use],
+            rgb,
+            pixel[use],
+            weight * np.minimum(1.0, (FULL_WEIGHT_DEPTH / np.maximum(measured[use], 0.3)) ** 2),
+        )
 
-    def _update(self, block: tuple[slice, slice, slice], voxel: Array, ahead: Array, rgb: Array, pixel: Array,
-                weight: Array) -> None:
+    def _update(
+        self, block: tuple[slice, slice, slice], voxel: Array, ahead: Array, rgb: Array, pixel: Array, weight: Array
+    ) -> None:
         shape = tuple(s.stop - s.start for s in block)
         local = np.unravel_index(voxel, shape)
         flat = np.ravel_multi_index(tuple(i + s.start for i, s in zip(local, block, strict=True)), self.shape)
@@ -155,7 +199,12 @@ def _trilinear(values: Array, share: Array, voxel_size: float) -> tuple[Array, A
     slope_xy = slope_x[:, 0] * (1 - y) + slope_x[:, 1] * y
     slope_y = along_x[:, 1] - along_x[:, 0]
     value = along_xy[:, 0] * (1 - z) + along_xy[:, 1] * z
-    gradient = np.stack([slope_xy[:, 0] * (1 - z) + slope_xy[:, 1] * z,
-                         slope_y[:, 0] * (1 - z) + slope_y[:, 1] * z,
-                         along_xy[:, 1] - along_xy[:, 0]], axis=1)
+    gradient = np.stack(
+        [
+            slope_xy[:, 0] * (1 - z) + slope_xy[:, 1] * z,
+            slope_y[:, 0] * (1 - z) + slope_y[:, 1] * z,
+            along_xy[:, 1] - along_xy[:, 0],
+        ],
+        axis=1,
+    )
     return value, gradient / voxel_size

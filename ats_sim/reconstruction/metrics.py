@@ -1,0 +1,258 @@
+"""Every figure of a reconstruction that its capture's ground truth allows; what cannot be computed says why.
+
+Depth and pictures are scored on held-out frames (every 10th) and, where there is one, on the same moments of the second
+camera, from the estimated (the second: the true) cameras. Nothing here is ever read by the pipeline's other stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.errors import ReconstructionError
+from ats_sim.files import read_json
+from ats_sim.geometry import exp_so3, interpolate_poses, inverse, log_so3
+from ats_sim.gltf import read_scene
+from ats_sim.progress import track
+from ats_sim.reconstruction.capture.format import Capture, Video
+from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
+from ats_sim.reconstruction.rendering.model4d import Model4D
+from ats_sim.reconstruction.scene.fusion import held_out
+from ats_sim.reconstruction.scores.agent import PosedMotion, joint_angle_error, joint_position_error, root_scores
+from ats_sim.reconstruction.scores.pictures import depth_scores, intersection_over_union, picture_scores
+from ats_sim.reconstruction.scores.registration import camera_errors, rigid_alignment, summarize
+from ats_sim.reconstruction.scores.surface import surface_scores
+from ats_sim.skeleton import Skeleton
+
+Scores = dict[str, Any]
+NO_TRUTH = "n/a: the capture has no ground truth"
+
+
+def evaluate_reconstruction(recon: Path, capture: Path | Capture, *, update_report: bool = True) -> Scores:
+    """Score a reconstruction folder against the ground truth of its capture; with `update_report` the scores and error
+    curves also go into its report.json and report.html.
+
+    Returns:
+        Nested plain numbers: registration, pictures, second_camera, agent, surface; a figure that cannot be computed is
+        a string "n/a: reason".
+
+    Raises:
+        ReconstructionError: If the reconstruction is incomplete or of another capture.
+        CaptureError: If the capture is broken.
+    """
+    capture = capture if isinstance(capture, Capture) else Capture.open(capture)
+    cameras = Cameras.read(recon / "cameras.json")
+    unknown = sorted(set(cameras.videos) - {video.name for video in capture.videos})
+    if unknown:
+        raise ReconstructionError(
+            f"{recon / 'cameras.json'}: has videos {unknown} that {capture.folder} lacks; "
+            "is it the reconstruction of another capture?"
+        )
+    model = Model4D.read(recon)
+    truth = _truth_frame(capture, cameras)
+    scores = {
+        "registration": registration_scores(capture, cameras, truth),
+        "pictures": picture_scores_of(capture, cameras, model, sensor=False),
+        "second_camera": _second_camera_scores(capture, model, truth),
+        "agent": agent_scores(capture, model, truth),
+        "surface": _surface_scores(recon, capture, truth),
+    }
+    if update_report and (recon / "report.json").is_file():
+        from ats_sim.reconstruction.report import write_scored_report
+
+        write_scored_report(recon, capture, read_json(recon / "report.json", ReconstructionError), scores)
+    return scores
+
+
+def registration_scores(capture: Capture, cameras: Cameras, T_truth_world: Array | None = None) -> Scores:
+    """Camera errors per video and over all frames; rejected videos are named and their frames count as lost."""
+    truth = np.eye(4) if T_truth_world is None else T_truth_world
+    per_video: Scores = {}
+    everything: list[tuple[dict[str, Array], Array]] = []
+    for video in capture.videos:
+        if video.ground_truth is None or video.name not in cameras.videos:
+            continue
+        estimated = cameras.videos[video.name]
+        errors = camera_errors(truth @ estimated.T_world_camera, video.ground_truth["T_world_camera"])
+        registered = estimated.registered & estimated.accepted
+        per_video[video.name] = {
+            **summarize(errors, registered),
+            "accepted": estimated.accepted,
+            "reason": estimated.reason,
+        }
+        everything.append((errors, registered))
+    rejected = sorted(name for name, video in cameras.videos.items() if not video.accepted)
+    if not everything:
+        return {"all": NO_TRUTH, "rejected": rejected}
+    pooled = {name: np.concatenate([errors[name] for errors, _ in everything]) for name in everything[0][0]}
+    return {
+        "all": summarize(pooled, np.concatenate([kept for _, kept in everything])),
+        "videos": per_video,
+        "rejected": rejected,
+    }
+
+
+def _truth_frame(capture: Capture, cameras: Cameras) -> Array:
+    """T_truth_world: identity with a walkthrough; scan-free, the rigid fit of the anchor video alone."""
+    if capture.walkthrough is not None:
+        return np.eye(4)
+    for video in capture.videos:
+        anchor = cameras.videos.get(video.name)
+        if anchor is not None and "anchor" in anchor.quality and video.ground_truth is not None:
+            return rigid_alignment(anchor.T_world_camera, video.ground_truth["T_world_camera"])
+    return np.eye(4)
+
+
+def picture_scores_of(capture: Capture, cameras: Cameras, model: Model4D, *, sensor: bool) -> Scores:
+    """Depth, mask and colour on held-out frames, against the ground truth or (`sensor`) against the recording's own
+    depth and masks, which every capture has but which share their noise with what was fused."""
+    rows: list[Scores] = []
+    per_video: Scores = {}
+    for video in capture.videos:
+        if video.name not in cameras.videos or (video.ground_truth is None and not sensor):
+            continue
+        frames = [int(i) for i in np.flatnonzero(held_out(np.arange(len(video))))]
+        scores = []
+        for index in track(frames, f"score {video.name}"):
+            depth, agent = _sensor(video, index) if sensor else _truth(video, index)
+            scores.append(_score_frame(video, cameras.videos[video.name], model, index, depth, agent))
+        per_video[video.name] = _mean(scores)
+        rows += scores
+    if not rows:
+        return {"all": NO_TRUTH, "lpips": NO_TRUTH}
+    return {
+        "all": _mean(rows),
+        "videos": per_video,
+        "frames": len(rows),
+        "lpips": "n/a: the AlexNet weights it is defined by are not on this machine",
+    }
+
+
+def _sensor(video: Video, index: int) -> tuple[Array, Array]:
+    depth, mask = video.depth(index), video.mask(index)
+    return depth, np.zeros(depth.shape, dtype=bool) if mask is None else mask
+
+
+def _truth(video: Video, index: int) -> tuple[Array, Array]:
+    truth = video.ground_truth or {}
+    return truth["depth"][index], truth["agent_mask"][index].astype(bool)
+
+
+def _score_frame(
+    video: Video, estimated: RegisteredVideo, model: Model4D, index: int, true_depth: Array, agent: Array
+) -> Scores:
+    if not (estimated.accepted and estimated.registered[index]):
+        nothing = np.zeros_like(true_depth)
+        return {**depth_scores(nothing, true_depth, agent), "mask_iou": 0.0 if agent.any() else None}
+    view = model.render(video.intrinsics, estimated.T_world_camera[index], video.name, float(video.times[index]))
+    return {
+        **depth_scores(view.depth, true_depth, agent),
+        "mask_iou": intersection_over_union(view.mask, agent),
+        **picture_scores(view.rgb, video.rgb(index)),
+    }
+
+
+def _second_camera_scores(capture: Capture, model: Model4D, truth: Array) -> Scores | str:
+    rows: list[Scores] = []
+    for video in capture.videos:
+        second = video.second_camera
+        if second is None or second.T_world_camera is None:
+            continue
+        frames = [int(i) for i in np.flatnonzero(held_out(np.arange(len(second))))]
+        for index in track(frames, f"score {video.name} second"):
+            T = inverse(truth) @ second.T_world_camera[index]
+            view = model.render(second.intrinsics, T, video.name, float(second.times[index]))
+            depth, mask = second.depth(index), second.mask(index)
+            agent = np.zeros(depth.shape, dtype=bool) if mask is None else mask
+            rows.append(
+                {
+                    **depth_scores(view.depth, depth, agent),
+                    **picture_scores(view.rgb, second.rgb(index)),
+                    "mask_iou": None if mask is None else intersection_over_union(view.mask, mask),
+                }
+            )
+    return {**_mean(rows), "frames": len(rows)} if rows else "n/a: the capture has no second camera"
+
+
+def agent_scores(capture: Capture, model: Model4D, T_truth_world: Array | None = None) -> Scores:
+    """Root, joint position and joint angle errors over the valid moments of all videos."""
+    truth = np.eye(4) if T_truth_world is None else T_truth_world
+    if model.agent is None:
+        return {"root": "n/a: the reconstruction has no agent"}
+    estimated, true = [], []
+    posed: list[PosedMotion] = []
+    same, reason = True, ""
+    rest = np.zeros((0, 4, 4))
+    for video in capture.videos:
+        motion = model.motions.get(video.name)
+        if video.ground_truth is None or motion is None or not motion.valid.any():
+            continue
+        names = tuple(str(name) for name in video.ground_truth["joint_names"])
+        same = same and names == model.agent.skeleton.joint_names
+        reason = f"n/a: the true skeleton has {len(names)} joints of other names than the fitted one's"
+        at = motion.time[motion.valid]
+        estimated.append(truth @ motion.T_world_root[motion.valid])
+        true.append(interpolate_poses(video.times, video.ground_truth["T_world_root"], at))
+        rest = video.ground_truth["joint_rest"]
+        if same:
+            posed.append(
+                _posed(video, model.agent.skeleton, estimated[-1], true[-1], motion.joint_rotations[motion.valid], at)
+            )
+    if not estimated:
+        return {"root": NO_TRUTH}
+    scores: Scores = {
+        "moments": sum(len(part) for part in estimated),
+        **root_scores(np.concatenate(estimated), np.concatenate(true)),
+    }
+    if not same:
+        return {**scores, "joint_position_m": reason, "joint_angle_rad": reason}
+    angle = joint_angle_error(posed, model.agent.skeleton.joint_rest, rest)
+    return {
+        **scores,
+        "joint_position_m": joint_position_error(posed),
+        "joint_angle_rad": "n/a: one video cannot lend its joint offsets to another" if angle is None else angle,
+    }
+
+
+def _posed(
+    video: Video, skeleton: Skeleton, estimated_root: Array, true_root: Array, joints: Array, at: Array
+) -> PosedMotion:
+    truth = video.ground_truth or {}
+    true_joints = _interpolate_rotations(video.times, truth["joint_rotations"], at)
+    true_skeleton = Skeleton(tuple(str(n) for n in truth["joint_names"]), truth["joint_parents"], truth["joint_rest"])
+    return PosedMotion(
+        estimated_root,
+        true_root,
+        joints,
+        true_joints,
+        skeleton.forward_kinematics(estimated_root, joints)[..., :3, 3],
+        true_skeleton.forward_kinematics(true_root, true_joints)[..., :3, 3],
+    )
+
+
+def _interpolate_rotations(times: Array, rotations: Array, at: Array) -> Array:
+    """Axis-angle rotations (N,J,3) at times (N,) -> (M,J,3) along geodesics."""
+    after = np.clip(np.searchsorted(times, at, side="right"), 1, len(times) - 1)
+    before = after - 1
+    share = np.clip((at - times[before]) / (times[after] - times[before]), 0.0, 1.0)[:, None, None]
+    start = exp_so3(rotations[before])
+    return log_so3(start @ exp_so3(share * log_so3(np.swapaxes(start, -1, -2) @ exp_so3(rotations[after]))))
+
+
+def _surface_scores(recon: Path, capture: Capture, truth: Array) -> Scores | str:
+    path = capture.folder / "ground_truth_scene.glb"
+    if not path.is_file():
+        return "n/a: the capture has no ground_truth_scene.glb"
+    estimated = read_scene(recon / "scene.glb").transformed(truth)
+    return dict(surface_scores(estimated, read_scene(path), np.random.default_rng(0)))
+
+
+def _mean(rows: Sequence[Scores]) -> Scores:
+    """Mean of every figure over the rows that have it; None where none has."""
+    names = sorted({name for row in rows for name in row})
+    values = {name: [row[name] for row in rows if row.get(name) is not None] for name in names}
+    return {name: float(np.mean(kept)) if kept else None for name, kept in values.items()}

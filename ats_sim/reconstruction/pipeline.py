@@ -1,0 +1,129 @@
+"""The pipeline: capture -> registered cameras -> fused scene -> agent and motion -> home without a policy -> report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ats_sim.errors import ReconstructionError
+from ats_sim.gltf import write_scene
+from ats_sim.reconstruction.capture.format import Capture
+from ats_sim.reconstruction.config import ReconstructConfig
+from ats_sim.reconstruction.registration.cameras import Cameras
+from ats_sim.reconstruction.stages import MARKERS, Stages, capture_key
+
+RENDER_OUTPUTS = ("renders",)
+
+
+def reconstruct(
+    capture: Path, output: Path, config: ReconstructConfig | None = None, resume: bool = True
+) -> dict[str, Any]:
+    """Reconstruct a capture folder into `output`; with `resume`, stages whose inputs did not change are kept.
+
+    Returns:
+        A summary of plain numbers: what report.json holds.
+
+    Raises:
+        CaptureError: If the capture is broken.
+        ReconstructionError: If `output` holds something else, or no video could be registered, or nothing was fused.
+    """
+    settings = (config or ReconstructConfig()).resolved()
+    opened = Capture.open(capture)
+    output = Path(output)
+    _check_output(output)
+    output.mkdir(parents=True, exist_ok=True)
+    stages = Stages(output, capture_key(opened), resume=resume)
+    stages.run(
+        "register",
+        _keys(
+            settings, "preset", "masks", "seed", "voxel_size", "max_keyframes", "max_fused_frames", "ablate", "method"
+        ),
+        ["cameras.json"],
+        lambda: _register(opened, output, settings),
+    )
+    stages.run("fuse", {}, ["scene.safetensors", "scene.glb"], lambda: _fuse(opened, output, settings))
+    stages.run(
+        "agent",
+        _keys(settings, "device"),
+        ["motion.npz", "agent.glb", "agent_skeleton.json"],
+        lambda: _agent(opened, output, settings),
+    )
+    stages.run("home", {}, ["home"], lambda: _home(opened, output, settings))
+    if settings.renders:
+        stages.run("renders", {}, list(RENDER_OUTPUTS), lambda: _renders(output))
+    return _report(opened, output, settings, stages)
+
+
+def _register(capture: Capture, output: Path, config: ReconstructConfig) -> None:
+    from ats_sim.reconstruction.registration.register import register
+
+    cameras = register(capture, config)
+    cameras.write(output / "cameras.json")
+    if not cameras.accepted():
+        reasons = "; ".join(f"{name}: {video.reason}" for name, video in cameras.videos.items())
+        raise ReconstructionError(
+            f"{capture.folder}: no video could be registered to the walkthrough ({reasons}). "
+            "Is it the same home, and is depth in metres?"
+        )
+
+
+def _fuse(capture: Capture, output: Path, config: ReconstructConfig) -> None:
+    from ats_sim.reconstruction.scene.build import build_scene
+
+    scene = build_scene(capture, Cameras.read(output / "cameras.json"), config)
+    scene.write(output / "scene.safetensors")
+    write_scene(output / "scene.glb", scene.mesh)
+
+
+def _agent(capture: Capture, output: Path, config: ReconstructConfig) -> None:
+    from ats_sim.reconstruction.agent.reconstruct import reconstruct_agent
+    from ats_sim.reconstruction.scene.scene_map import SceneMap
+
+    scene = SceneMap.read(output / "scene.safetensors")
+    reconstruct_agent(capture, Cameras.read(output / "cameras.json"), scene, config, output)
+
+
+def _home(capture: Capture, output: Path, config: ReconstructConfig) -> None:
+    from ats_sim.reconstruction.export import export_home
+    from ats_sim.reconstruction.scene.scene_map import SceneMap
+
+    scene = SceneMap.read(output / "scene.safetensors")
+    export_home(capture, Cameras.read(output / "cameras.json"), scene, output, config)
+
+
+def _renders(output: Path) -> None:
+    from ats_sim.reconstruction.rendering.model4d import Model4D, write_renders
+
+    write_renders(output, Cameras.read(output / "cameras.json"), Model4D.read(output))
+
+
+def _report(capture: Capture, output: Path, config: ReconstructConfig, stages: Stages) -> dict[str, Any]:
+    from ats_sim.reconstruction.report import write_report
+
+    return write_report(output, capture, config=asdict(config), seconds=stages.seconds)
+
+
+def _keys(config: ReconstructConfig, *names: str) -> dict[str, object]:
+    return {name: getattr(config, name) for name in names}
+
+
+def _check_output(output: Path) -> None:
+    """Refuse to write into a folder that is something else's."""
+    if output.is_file():
+        raise ReconstructionError(f"{output}: is a file; name a folder for the reconstruction")
+    if output.is_dir() and any(output.iterdir()) and not (output / MARKERS).is_dir():
+        raise ReconstructionError(f"{output}: is not empty and holds no reconstruction; name a new folder")
+
+
+def summary_numbers(report: dict[str, Any]) -> dict[str, float]:
+    """The plain numbers of a report, nested names joined by dots."""
+    flat: dict[str, float] = {}
+    for name, value in report.items():
+        if isinstance(value, dict):
+            flat.update({f"{name}.{inner}": number for inner, number in summary_numbers(value).items()})
+        elif isinstance(value, int | float | np.number) and not isinstance(value, bool):
+            flat[name] = float(value)
+    return flat

@@ -1,0 +1,1 @@
+"""The figures of the metrics' definitions, one family a file; arrays in, plain numbers out."""
