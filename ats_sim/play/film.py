@@ -1,0 +1,93 @@
+"""A walk without a screen: a scripted observer, filmed over the shoulder with a plan of the home in the corner."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.play.hud import Hud
+from ats_sim.play.options import PlayOptions
+from ats_sim.play.session import STANDING, Session
+from ats_sim.play.summary import Summary
+from ats_sim.play.walker import Walker
+from ats_sim.progress import track
+from ats_sim.video import VideoWriter
+
+SECONDS = 20.0
+STEPS_PER_SECOND = 10
+PICTURES_PER_STEP = {"moderngl": 2, "raycast": 1}
+SLOW_SIZE = 320
+INSET = 0.32
+FRAME_COLOR = (255, 255, 255)
+
+
+def walk_for_film(session: Session, options: PlayOptions, home_name: str) -> Summary:
+    """Let the scripted observer walk, write the film, and tell how it was."""
+    path = options.record or Path("play.mp4")
+    steps = round((options.seconds or SECONDS) * STEPS_PER_SECOND)
+    width, height = _film_size(session, options)
+    pictures = PICTURES_PER_STEP.get(session.renderer.backend, 1)
+    walker = Walker(
+        session.world.observer.clearance, STANDING.radius, STANDING.speed, STANDING.yaw_rate, STANDING.pitch_rate
+    )
+    artist = _Artist(session, (width, height))
+    simulating, began = 0.0, time.perf_counter()
+    with VideoWriter(path, width, height, STEPS_PER_SECOND * pictures) as film:
+        for step in track(range(steps), "walking through the home"):
+            observer, agent = session.world.observer, session.world.agents[0]
+            action = walker.action(step / steps, observer.pose, STANDING.eye_height, agent.T_world_root[:3, 3])
+            started = time.perf_counter()
+            session.step(action)
+            simulating += time.perf_counter() - started
+            for picture in range(1, pictures + 1):
+                film.write(artist.draw(picture / pictures, walker.act(step / steps).name))
+    return Summary(
+        home=home_name,
+        tally=session.diary.tally(),
+        renderer=session.renderer.backend,
+        note=session.renderer.note,
+        wall_seconds=time.perf_counter() - began,
+        simulation_seconds=simulating,
+        film=path,
+    )
+
+
+def _film_size(session: Session, options: PlayOptions) -> tuple[int, int]:
+    """The chosen size, or a smaller one of its shape where drawing is slow."""
+    width, height = options.pixels
+    if session.renderer.backend == "moderngl" or width <= SLOW_SIZE:
+        return width, height
+    return SLOW_SIZE, max(48, round(height * SLOW_SIZE / width))
+
+
+class _Artist:
+    """Composes the film's pictures."""
+
+    def __init__(self, session: Session, size: tuple[int, int]) -> None:
+        self._session, self._size = session, size
+        self._inset = (round(size[0] * INSET), round(size[1] * INSET))
+        self._hud = Hud(size[1])
+
+    def draw(self, share: float, act: str) -> Array:
+        """One picture (H, W, 3) uint8 at a share of the last step, with what the observer is up to."""
+        picture = self._session.draw("third_person", share, size=self._size).rgb
+        inset = self._session.draw("birdseye", share, shows_plan=True, size=self._inset).rgb
+        bordered = np.pad(inset, ((2, 2), (2, 2), (0, 0)))
+        bordered[[0, 1, -2, -1]] = FRAME_COLOR
+        bordered[:, [0, 1, -2, -1]] = FRAME_COLOR
+        height, width = bordered.shape[:2]
+        picture[-height:, -width:] = bordered
+        surface = self._hud.surface(picture)
+        self._hud.write(surface, [describe(self._session, act)])
+        return self._hud.pixels(surface)
+
+
+def describe(session: Session, act: str) -> str:
+    """One line about both: what the observer is up to, what the agent does, how far it is."""
+    diary = session.diary
+    doing = diary.reaction or diary.activity
+    seconds = session.world.time
+    return f"{seconds:4.1f} s   you are {act}   the animal is {doing}, {diary.distance:.1f} m away"

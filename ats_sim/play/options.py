@@ -1,0 +1,59 @@
+"""What a user can choose about playing. No heavy imports: the command line reads this for its --help."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ats_sim.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class PlayOptions:
+    """How a walk through a home runs."""
+
+    home: str = "default"
+    """default, a home folder, or a .zip of one."""
+    record: Path | None = None
+    """Film to write (.mp4). Without a screen play.mp4 is written unless another name is given."""
+    seconds: float | None = None
+    """Length of the walk; without a screen 20 s, in a window until you leave."""
+    headless: bool = False
+    """Let a scripted observer walk and write a film, even where there is a screen."""
+    agents: int = 1
+    """How many agents live in the home."""
+    seed: int = 0
+    """Everything random follows from this number."""
+    size: str = "640x480"
+    """Picture size, WIDTHxHEIGHT."""
+    renderer: Literal["auto", "moderngl", "raycast"] = "auto"
+    """Who draws: moderngl needs OpenGL, raycast needs nothing, auto takes what works."""
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not 0.1 <= self.seconds <= 36000.0:
+            raise ConfigError(f"--seconds {self.seconds}: must lie between 0.1 and 36000.")
+        if self.record is not None and self.record.suffix.lower() != ".mp4":
+            raise ConfigError(f"--record {self.record}: the film is H.264, so its name must end in .mp4.")
+        width, height = self.pixels
+        if not (64 <= width <= 4096 and 48 <= height <= 4096):
+            raise ConfigError(f"--size {self.size}: must lie between 64x48 and 4096x4096.")
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height of the pictures; ConfigError if size does not read like 640x480."""
+        width, _, height = self.size.partition("x")
+        if not (width.isdecimal() and height.isdecimal()):
+            raise ConfigError(f"--size {self.size}: write it as WIDTHxHEIGHT, such as 640x480.")
+        return int(width), int(height)
+
+    @property
+    def has_window(self) -> bool:
+        """Whether to open a window: a screen is there (or SDL was told what to draw on) and it was not declined."""
+        if self.headless:
+            return False
+        if sys.platform in ("win32", "darwin"):
+            return True
+        return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"))
