@@ -57,7 +57,7 @@ def choose_goal(
         values.append(value - 2.0 * float(np.clip((0.9 - crowd) / 0.4, 0.0, 1.0)))
     if not options or _can_meet(now, start, meeting):
         options.append(None)
-        values.append(2.6 * drives.curiosity * meeting.calm - 2.0 * drives.fear - 3.0 * memory.freshness("observer"))
+        values.append(3.1 * drives.curiosity * meeting.calm - 2.0 * drives.fear - 3.0 * memory.freshness("observer"))
     return options[_draw(np.array(values), _TEMPERATURE, now.rng)]
 
 

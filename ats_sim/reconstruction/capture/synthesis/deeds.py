@@ -117,7 +117,7 @@ class Face:
         self.slack -= now.dt
         if abs(error) < 0.10 or self.slack < 0.0:
             return None
-        return Command(0.0, float(np.clip(3.5 * error, -2.4, 2.4)))
+        return Command(0.0, float(np.clip(3.5 * error, -2.0, 2.0)))
 
 
 @dataclass

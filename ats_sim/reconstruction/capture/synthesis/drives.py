@@ -26,16 +26,19 @@ class Encounter:
     distance: float
     """Metres on the floor plane."""
     closing: float
-    """Speed at which the observer comes nearer by its own motion, m/s."""
+    """Speed at which the two come nearer to each other, m/s."""
     speed: float
     """Speed of the observer, m/s."""
 
     @property
     def startle(self) -> float:
-        """How alarming this is, from 0: coming close fast, or standing over the animal and moving."""
-        rush = np.clip((1.8 - self.distance) / 0.9, 0.0, 1.0) * np.clip((self.closing - 0.45) / 0.4, 0.0, 1.0)
+        """How alarming this is, from 0: coming close fast, looming over the animal, or merely being too close."""
+        # An animal that walks up to a calm observer closes in as well: only the observer's own motion alarms.
+        closing = min(self.closing, self.speed)
+        rush = np.clip((2.1 - self.distance) / 0.8, 0.0, 1.0) * np.clip((closing - 0.45) / 0.4, 0.0, 1.0)
         loom = np.clip((0.55 - self.distance) / 0.25, 0.0, 1.0) * np.clip((self.speed - 0.15) / 0.3, 0.0, 1.0)
-        return float(rush + loom)
+        crowd = 0.10 * np.clip((0.40 - self.distance) / 0.15, 0.0, 1.0)
+        return float(rush + loom + crowd)
 
     @property
     def calm(self) -> float:
@@ -44,12 +47,12 @@ class Encounter:
         return float(near * np.clip((0.45 - self.speed) / 0.3, 0.0, 1.0))
 
 
-def encounter(position: Array, observer: Array, observer_velocity: Array) -> Encounter:
-    """Build from the animal's (2,) and the observer's (3,) position and velocity, world frame."""
+def encounter(position: Array, velocity: Array, observer: Array, observer_velocity: Array) -> Encounter:
+    """Build from the animal's position and velocity (2,) and the observer's (3,), world frame."""
     toward = position - observer[:2]
     distance = float(np.hypot(*toward))
-    velocity = np.asarray(observer_velocity, dtype=np.float64)[:2]
-    return Encounter(distance, float(velocity @ toward) / max(distance, 1e-6), float(np.hypot(*velocity)))
+    closing = float((observer_velocity[:2] - velocity) @ toward) / max(distance, 1e-6)
+    return Encounter(distance, closing, float(np.hypot(*observer_velocity[:2])))
 
 
 class Drives:

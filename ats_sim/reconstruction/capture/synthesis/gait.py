@@ -14,7 +14,7 @@ from ats_sim.arrays import Array
 
 WALK_LAGS = np.array([0.25, 0.75, 0.0, 0.5])
 TROT_LAGS = np.array([0.5, 1.0, 0.0, 0.5])
-TURN_SPEED = 0.16
+TURN_SPEED = 0.28
 """Metres per second of stepping that one radian per second of turning is worth."""
 MOVING = 0.04
 MISPLACED = 0.018
@@ -108,7 +108,7 @@ class Footing:
         error = np.hypot(*(self.pads - prints)[:, :2].T)
         if not (moving or self.swinging.any() or (error > MISPLACED).any()):
             return
-        frequency = timing.frequency if moving else 1.7
+        frequency = timing.frequency if moving else 1.7 + float(np.clip(12.0 * (error.max() - 0.03), 0.0, 0.9))
         before = (self.phase - timing.lags) % 1.0
         self.phase = (self.phase + frequency * dt) % 1.0
         now = (self.phase - timing.lags) % 1.0

@@ -14,7 +14,7 @@ CLEARANCE = 0.07
 PUSH_TIME = 0.13
 PUSH_SHARE = 0.10
 ABSORB_SHARE = 0.14
-MAX_DIP = 0.06
+MAX_DIP = 0.045
 """How far the trunk sinks below its standing height when it lands, metres."""
 
 
@@ -70,7 +70,7 @@ class Hop:
         slope = np.arctan2(velocity[2], np.hypot(velocity[0], velocity[1]) + 0.6)
         front = _smooth((flight + 0.10) / (self.flight_time + 0.10))
         hind = _smooth((flight - 0.00) / (self.flight_time + 0.10))
-        return HopState(root, float(np.clip(-0.5 * slope, -0.5, 0.45)), front, hind, time >= self.duration)
+        return HopState(root, float(np.clip(-0.5 * slope, -0.5, 0.25)), front, hind, time >= self.duration)
 
 
 def _cubic(share: float, duration: float, start: Array, velocity: Array, end: Array, end_velocity: Array) -> Array:

@@ -33,7 +33,7 @@ class AgentState:
     joint_rotations: Array
     """(26, 3) axis-angle after the rest rotation."""
     activity: str
-    """What it is doing: walk, trot, turn, hop_up, hop_down, sit, lie, loaf, sleep, eat, alert, stretch, approach, flee."""
+    """What it is doing: walk, trot, turn, approach, flee, hop_up, hop_down, stand, alert or a resting posture."""
     goal: str
     """Where it wants to be: a place's name, or "observer"."""
 
@@ -63,6 +63,7 @@ class Mind:
         self.goal = ""
         self._deeds: deque[Deed] = deque()
         self._fleeing = False
+        self._flight_time = 0.0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Mind:
         # Body and territory never change: a re-rolled mind shares them, so that thousands of copies stay cheap.
@@ -93,11 +94,12 @@ class Mind:
         """
         observer = checked("observer_position", observer_position, (3,))
         velocity = checked("observer_velocity", observer_velocity, (3,))
-        meeting = encounter(self.motor.position, observer, velocity)
+        meeting = encounter(self.motor.position, self.motor.velocity, observer, velocity)
         sheltered = self.place is not None and self.place.spot.kind == "hide"
         self.drives.advance(dt, self.activity, meeting, sheltered, self._rng)
         self.memory.advance(dt)
-        if self.drives.panic() and not self.motor.hopping and not self._fleeing:
+        self._flight_time += dt
+        if self.drives.panic() and not self.motor.hopping and (not self._fleeing or self._cut_off(observer)):
             self._flee(observer)
         now = Situation(dt, self.motor, self.territory.nav, observer, meeting.speed, self._rng)
         self.motor.advance(dt, self._next_command(now, meeting))
@@ -133,14 +135,23 @@ class Mind:
         self.goal = options.name
         self._deeds.extend(plans.visit(self.territory, self.place, options, now, self.drives))
 
+    def _cut_off(self, observer: Array) -> bool:
+        """Whether the observer stands in the way of the flight, so that another one is due."""
+        toward = observer[:2] - self.motor.position
+        distance = float(np.hypot(*toward))
+        ahead = float(toward @ [np.cos(self.motor.yaw), np.sin(self.motor.yaw)]) > 0.3 * distance
+        return self._flight_time > 1.0 and distance < 0.9 and ahead
+
     def _flee(self, observer: Array) -> None:
+        if self.place is not None and self.place.open(self.territory.floor):
+            self.place = None
         refuge = choose_refuge(self.territory, self.place, self.motor.position, observer, self._rng)
         self.drives.take_heart(self._rng)
         self._deeds.clear()
         if refuge is None:
             self._deeds.append(Dwell("crouch", float(self._rng.uniform(1.0, 2.0)), "observer", activity="alert"))
             return
-        self.goal, self._fleeing = refuge.name, True
+        self.goal, self._fleeing, self._flight_time = refuge.name, True, 0.0
         self._deeds.extend(plans.flee(self.territory, self.place, refuge, self.motor.position, self._rng))
 
 

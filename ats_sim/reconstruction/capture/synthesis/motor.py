@@ -16,14 +16,21 @@ from ats_sim.reconstruction.capture.synthesis.cat_body import STAND_HEIGHT, Body
 from ats_sim.reconstruction.capture.synthesis.gait import BodyMotion, Footing
 from ats_sim.reconstruction.capture.synthesis.hop import Hop, HopState
 from ats_sim.reconstruction.capture.synthesis.legs import LegPose, Legs
-from ats_sim.reconstruction.capture.synthesis.postures import POSTURES, Posture, PostureName
+from ats_sim.reconstruction.capture.synthesis.postures import (
+    HEIGHT,
+    POSTURE_VECTORS,
+    POSTURES,
+    Posture,
+    PostureName,
+    pad_offsets,
+)
 
-MAX_SPEED = 1.9
+MAX_SPEED = 2.1
 MAX_TURN_RATE = 3.2
 MAX_SUBSTEP = 0.05
-_ACCELERATION = 2.2
+_ACCELERATION = 2.8
 _TURN_ACCELERATION = 14.0
-_POSTURE_RATE = 6.5
+_POSTURE_RATE = 5.2
 _HOP_POSTURE_RATE = 14.0
 _CROUCH_TIME = 0.40
 
@@ -53,7 +60,7 @@ class Motor:
         self.position, self.yaw, self.ground = np.array(position, dtype=np.float64), float(yaw), float(ground)
         self.speed = self.turn_rate = self.time = 0.0
         self._scale = body.stand_height / STAND_HEIGHT
-        self._posture = POSTURES["stand"].vector()
+        self._posture = POSTURE_VECTORS["stand"].copy()
         self._posture_rate = np.zeros_like(self._posture)
         self._carriage = GazeAndTail()
         self._hop: Hop | None = None
@@ -82,9 +89,14 @@ class Motor:
         planted: Array = ~self._footing.swinging
         return planted
 
+    @property
+    def velocity(self) -> Array:
+        """(2,) world, m/s, while on the ground."""
+        return self.speed * np.array([np.cos(self.yaw), np.sin(self.yaw)])
+
     def settled(self, posture: PostureName) -> bool:
         """Whether the trunk has come to rest in a posture."""
-        return abs(self._posture[0] - POSTURES[posture].height) < 0.008 and self.speed < 0.05
+        return abs(self._posture[HEIGHT] - POSTURES[posture].height) < 0.008 and self.speed < 0.05
 
     def hop(self, target: Array) -> None:
         """Crouch, then hop so that the body stands above `target` (3,), a point on a surface; keeps the heading."""
@@ -125,7 +137,7 @@ class Motor:
         return np.array([self.position[0], self.position[1], self.ground + height])
 
     def _advance_ground(self, dt: float, command: Command) -> None:
-        upright = float(np.clip((self._posture[0] / STAND_HEIGHT - 0.78) / 0.10, 0.0, 1.0))
+        upright = float(np.clip((self._posture[HEIGHT] / STAND_HEIGHT - 0.78) / 0.10, 0.0, 1.0))
         wanted = float(np.clip(command.speed, 0.0, MAX_SPEED)) * upright
         turn = float(np.clip(command.turn_rate, -MAX_TURN_RATE, MAX_TURN_RATE)) * upright
         self.speed += float(np.clip(wanted - self.speed, -1.6 * _ACCELERATION * dt, _ACCELERATION * dt))
@@ -136,7 +148,7 @@ class Motor:
         self._effort += (min(self._motion().stepping_speed / 0.5, 1.4) - self._effort) * min(1.0, 5.0 * dt)
         moving = command.speed > 0.05 or abs(command.turn_rate) > 0.1
         name = command.posture if not moving else ("trot" if command.speed > 0.95 else _moving_posture(command.posture))
-        self._relax(POSTURES[name].vector(), _POSTURE_RATE, dt)
+        self._relax(POSTURE_VECTORS[name], _POSTURE_RATE, dt)
         self._footing.advance(dt, self._motion(), self._neutral())
         self._look(command, dt)
 
@@ -145,7 +157,7 @@ class Motor:
         self._effort *= 1.0 - min(1.0, 5.0 * dt)
         self.speed = self.turn_rate = 0.0
         if self._hop is None:
-            self._relax(POSTURES["crouch"].vector(), _POSTURE_RATE * 1.5, dt)
+            self._relax(POSTURE_VECTORS["crouch"], _POSTURE_RATE * 1.5, dt)
             self._footing.advance(dt, self._motion(), self._neutral())
             if self._hop_time >= 0.0:
                 self._take_off()
@@ -154,13 +166,13 @@ class Motor:
         self._look(command, dt)
 
     def _take_off(self) -> None:
-        crouched = np.array([*self.position, self.ground + self._posture[0] * self._scale])
+        crouched = np.array([*self.position, self.ground + self._posture[HEIGHT] * self._scale])
         standing = np.array([*self.position, self.ground + self.body.stand_height])
         landing = self._hop_target + np.array([0.0, 0.0, 0.92 * self.body.stand_height])
         self._hop = Hop(crouched, standing, landing)
         self._footing.swinging[:] = False
         landed = BodyMotion(self._hop_target[:2], self.yaw, np.zeros(2), 0.0, float(self._hop_target[2]))
-        stand = self._neutral(POSTURES["stand"])
+        stand = self._neutral("stand")
         self._hop_pads = (self._footing.pads.copy(), landed.footprints(stand, np.zeros(4)))
 
     def _fly(self, dt: float) -> None:
@@ -173,7 +185,7 @@ class Motor:
         start, end = self._hop_pads
         tucked = start.copy()
         heading = np.array([[np.cos(self.yaw), -np.sin(self.yaw)], [np.sin(self.yaw), np.cos(self.yaw)]])
-        tucked[:, :2] = state.root[:2] + (self._neutral(POSTURES["stand"])[:, :2] + [0.015, 0.0]) @ heading.T
+        tucked[:, :2] = state.root[:2] + (self._neutral("stand")[:, :2] + [0.015, 0.0]) @ heading.T
         tucked[:, 2] = state.root[2] - 0.125 * self._scale
         share = np.array([state.front, state.front, state.hind, state.hind])[:, None]
         rise, fall = np.clip(2.0 * share, 0.0, 1.0), np.clip(2.0 * share - 1.0, 0.0, 1.0)
@@ -187,7 +199,7 @@ class Motor:
         self.ground = float(self._hop_target[2])
         self._footing.pads = self._hop_pads[1].copy()
         self._footing.progress = np.zeros(4)
-        self._posture[0], self._posture_rate[0] = 0.92 * STAND_HEIGHT, 0.0
+        self._posture[HEIGHT], self._posture_rate[HEIGHT] = 0.92 * STAND_HEIGHT, 0.0
         self._hop, self._hop_state, self._hop_time = None, None, 0.0
 
     def _relax(self, target: Array, rate: float, dt: float) -> None:
@@ -197,21 +209,17 @@ class Motor:
 
     def _look(self, command: Command, dt: float) -> None:
         eye = np.array([*(self.position + 0.2 * np.array([np.cos(self.yaw), np.sin(self.yaw)])), 0.0])
-        eye[2] = self.ground + self._posture[0] * self._scale + 0.08
+        eye[2] = self.ground + self._posture[HEIGHT] * self._scale + 0.08
         self._carriage.look(command.gaze, eye, self.yaw, command.tail_sway, dt)
 
     def _motion(self) -> BodyMotion:
-        velocity = self.speed * np.array([np.cos(self.yaw), np.sin(self.yaw)])
-        return BodyMotion(self.position, self.yaw, velocity, self.turn_rate, self.ground)
+        return BodyMotion(self.position, self.yaw, self.velocity, self.turn_rate, self.ground)
 
-    def _neutral(self, posture: Posture | None = None) -> Array:
-        """(4, 3) pads under the resting body in the heading frame."""
-        p = Posture.from_vector(self._posture) if posture is None else posture
-        offset = np.array(
-            [[p.front_x, p.front_y], [p.front_x, -p.front_y], [p.hind_x, p.hind_y], [p.hind_x, -p.hind_y]]
-        )
+    def _neutral(self, posture: PostureName | None = None) -> Array:
+        """(4, 3) pads under the resting body in the heading frame, in the present posture where none is named."""
+        vector = self._posture if posture is None else POSTURE_VECTORS[posture]
         neutral = self.legs.neutral.copy()
-        neutral[:, :2] += offset * self._scale
+        neutral[:, :2] += pad_offsets(vector) * self._scale
         return neutral
 
     def _leg_pose(self, posture: Posture) -> LegPose:
@@ -219,11 +227,13 @@ class Motor:
         ahead = (self.pads[:, :2] - self.position) @ heading - self._neutral()[:, 0]
         swing = np.sin(np.pi * self._footing.progress)
         # A paw that trails rolls over its toes, a paw in the air hangs.
-        rolling = np.clip(-6.0 * (ahead + 0.02), 0.0, 0.6)
+        rolling = np.clip(-5.0 * (ahead + 0.02), 0.0, 0.5)
         paw = np.array([posture.front_paw, posture.front_paw, 0.0, 0.0]) + np.array([1.0, 1.0, 0.25, 0.25]) * rolling
-        middle = posture.metatarsal + np.clip(-4.0 * ahead, -0.35, 0.55)
+        # The middle foot lies down only as far as the paw has come to where that leaves room for the knee.
+        in_place = np.clip(1.3 - np.abs(ahead) / 0.06, 0.0, 1.0)
+        middle = posture.metatarsal * in_place + np.clip(-4.0 * ahead, -0.35, 0.55)
         return LegPose(
-            paw_pitch=paw + swing * np.array([0.9, 0.9, 0.6, 0.6]),
+            paw_pitch=paw + swing * np.array([0.6, 0.6, 0.5, 0.5]),
             metatarsal_pitch=middle + 0.35 * swing,
         )
 

@@ -11,10 +11,7 @@ from ats_sim.reconstruction.capture.synthesis.deeds import Approach, Deed, Dwell
 from ats_sim.reconstruction.capture.synthesis.drives import Drives
 from ats_sim.reconstruction.capture.synthesis.motor import Command
 from ats_sim.reconstruction.capture.synthesis.postures import PostureName
-from ats_sim.reconstruction.capture.synthesis.territory import Place, Territory
-
-STEP_HEIGHT = 0.03
-"""Surfaces higher than this above the floor are hopped onto, metres."""
+from ats_sim.reconstruction.capture.synthesis.territory import STEP_HEIGHT, Place, Territory
 
 
 @dataclass
@@ -55,7 +52,7 @@ def visit(territory: Territory, place: Place | None, goal: Place, now: Situation
 def leave(place: Place | None, territory: Territory) -> list[Deed]:
     """Get from a place to its approach on the floor."""
     if place is None:
-        return [Rise()]
+        return []
     approach = np.asarray(place.spot.approach, dtype=np.float64)
     if place.height - territory.floor > STEP_HEIGHT:
         down = np.array([*approach, territory.floor])
@@ -66,14 +63,14 @@ def leave(place: Place | None, territory: Territory) -> list[Deed]:
     return [*deeds, Departure()]
 
 
-def enter(goal: Place, territory: Territory) -> list[Deed]:
+def enter(goal: Place, territory: Territory, speed: float = 0.40, activity: str = "walk") -> list[Deed]:
     """Get from the approach to the place itself and into its resting heading."""
     spot = goal.spot
     deeds: list[Deed] = []
     if goal.height - territory.floor > STEP_HEIGHT:
         deeds += [Face(point=spot.position[:2]), Rise(), Leap(np.asarray(spot.position, dtype=np.float64), "hop_up")]
     elif _apart(goal):
-        deeds.append(Travel(np.stack([spot.approach, spot.position[:2]]), 0.40))
+        deeds.append(Travel(np.stack([spot.approach, spot.position[:2]]), speed, activity))
     return [*deeds, Face(yaw=float(spot.yaw)), Arrival(goal)]
 
 
@@ -106,9 +103,9 @@ def flee(
     """Run to a refuge and watch from there."""
     start = position if place is None else np.asarray(place.spot.approach, dtype=np.float64)
     posture: PostureName = "loaf" if refuge.spot.kind == "hide" else "crouch"
-    run = Travel(territory.way_to(refuge, start), float(rng.uniform(1.5, 1.9)), "flee", slack=3.0)
+    run = Travel(territory.way_to(refuge, start), float(rng.uniform(1.6, 2.1)), "flee", slack=3.0)
     watch = Dwell(posture, float(rng.uniform(3.0, 6.0)), "observer", activity="alert")
-    return [*leave(place, territory), run, *enter(refuge, territory), watch]
+    return [*leave(place, territory), run, *enter(refuge, territory, 0.9, "flee"), watch]
 
 
 def _rest(seconds: float, drives: Drives, rng: np.random.Generator) -> list[Deed]:

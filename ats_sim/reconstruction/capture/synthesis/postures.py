@@ -58,7 +58,16 @@ class Posture:
         return cls(*(float(value) for value in vector))
 
 
-NUM_FIELDS = len(fields(Posture))
+_NAMES = tuple(entry.name for entry in fields(Posture))
+HEIGHT, PITCH = _NAMES.index("height"), _NAMES.index("pitch")
+_PADS = [_NAMES.index(name) for name in ("front_x", "front_y", "hind_x", "hind_y")]
+
+
+def pad_offsets(vector: Array) -> Array:
+    """(4, 2) shift of the pads against where they stand, in the heading frame of an unscaled cat."""
+    front_x, front_y, hind_x, hind_y = vector[_PADS]
+    return np.array([[front_x, front_y], [front_x, -front_y], [hind_x, hind_y], [hind_x, -hind_y]])
+
 
 POSTURES: dict[PostureName, Posture] = {
     "stand": Posture(tail_lift=-0.55, tail_curl=0.12),
@@ -66,7 +75,7 @@ POSTURES: dict[PostureName, Posture] = {
     "trot": Posture(height=0.182, head=-0.05, spine=0.05, tail_lift=-0.35, tail_curl=0.10),
     "alert": Posture(height=0.198, head=-0.12, spine=-0.10, tail_lift=0.9, tail_curl=0.12),
     "sit": Posture(
-        height=0.124, pitch=-0.60, spine=-0.18, head=0.02, hind_x=0.046, hind_y=0.014, front_y=-0.012,
+        height=0.124, pitch=-0.60, spine=-0.18, head=0.02, hind_x=0.118, hind_y=0.014, front_y=-0.012,
         metatarsal=-1.22, tail_lift=-0.20, tail_curl=0.04, tail_wrap=0.42,
     ),
     "lie": Posture(
@@ -93,3 +102,5 @@ POSTURES: dict[PostureName, Posture] = {
         tail_curl=0.05,
     ),
 }  # fmt: skip
+
+POSTURE_VECTORS: dict[PostureName, Array] = {name: posture.vector() for name, posture in POSTURES.items()}

@@ -20,6 +20,10 @@ _COMFORT = 0.25
 """Distance to obstacles from which on there is no extra cost, metres."""
 
 
+STEP_HEIGHT = 0.03
+"""Surfaces higher than this above the floor are hopped onto, metres."""
+
+
 class Habitat(Protocol):
     """The part of a home's layout that an animal needs."""
 
@@ -58,6 +62,10 @@ class Place:
     def height(self) -> float:
         """Height of the surface."""
         return float(self.spot.position[2])
+
+    def open(self, floor: float) -> bool:
+        """Whether one can run from here in any direction: on the floor and not in a hiding place."""
+        return self.height - floor < STEP_HEIGHT and self.spot.kind != "hide"
 
 
 class Territory:
