@@ -12,7 +12,7 @@ import numpy as np
 from ats_sim.arrays import Array, checked
 from ats_sim.geometry import exp_so3, log_so3, project_to_so3, rigid
 from ats_sim.perception import FUTURE, PAST, AgentHistory
-from ats_sim.policy import Awareness, Plan
+from ats_sim.plan import Awareness, Plan
 from ats_sim.skeleton import Skeleton
 from ats_sim.volume import PerceptionVolume
 

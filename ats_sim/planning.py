@@ -8,7 +8,7 @@ import numpy as np
 from ats_sim.agent import Agent
 from ats_sim.arrays import Array
 from ats_sim.perception import Perception, perceive
-from ats_sim.policy import Awareness, Plan
+from ats_sim.plan import Awareness, Plan
 
 
 class Mind(Protocol):

@@ -11,7 +11,7 @@ from ats_sim.arrays import Array, checked
 from ats_sim.errors import ArrayError, ConfigError
 from ats_sim.geometry import rigid, yaw_matrix
 from ats_sim.perception import FUTURE
-from ats_sim.policy import Awareness
+from ats_sim.plan import Awareness
 
 KNOWN = ("observer_pose", "agent_poses", "goal", "path", "awareness", "guidance")
 SWITCHES = ("scene", "observer", "past")

@@ -16,7 +16,7 @@ from ats_sim.gltf import Animation, write_agent, write_scene
 from ats_sim.home import PerceptionVolume, seal_home
 from ats_sim.mesh import SkinnedMesh, TriangleMesh, merge
 from ats_sim.perception import FUTURE, Perception
-from ats_sim.policy import Awareness, Plan
+from ats_sim.plan import Awareness, Plan
 from ats_sim.skeleton import QUADRUPED_NAMES, QUADRUPED_PARENTS, Skeleton
 
 ROOM_LOW, ROOM_HIGH = np.array([-2.5, -2.0, 0.0]), np.array([2.5, 2.0, 2.5])
@@ -209,7 +209,8 @@ def _box(low: Array, high: Array, *, color: int, inward: bool = False) -> Triang
     corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * (high - low) + low
     quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
     faces = np.array([[a, b, c] for q in quads for a, b, c in ((q[0], q[1], q[2]), (q[0], q[2], q[3]))])
-    colors = np.full((8, 3), color, np.uint8)
+    # A colour per corner, so that pictures of bare walls are not of one grey.
+    colors = (color - 20 * np.arange(8)[:, None] % 80 + [0, 7, 14]).astype(np.uint8)
     return TriangleMesh(corners, faces[:, ::-1] if inward else faces, colors=colors)
 
 
