@@ -1,4 +1,4 @@
-"""What one video shows of the agent, reduced to what the fit needs: surface points and how far space is from the mask."""
+"""What a video shows of the agent, reduced to what the fit needs: surface points and how far space is from the mask."""
 
 from __future__ import annotations
 
