@@ -11,9 +11,10 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.errors import ReconstructionError
 from ats_sim.files import atomic_folder
-from ats_sim.gltf import Animation, write_agent, write_scene
+from ats_sim.gltf import Animation, read_agent, write_agent, write_scene
 from ats_sim.home import seal_home
-from ats_sim.reconstruction.agent.motion import VideoMotion, clips
+from ats_sim.mesh import SkinnedMesh
+from ats_sim.reconstruction.agent.motion import VideoMotion, clips, read_motion
 from ats_sim.reconstruction.export.collision import collision_mesh, write_obj
 from ats_sim.reconstruction.export.frame import home_from_scene
 from ats_sim.reconstruction.export.mesh import scene_mesh
@@ -22,7 +23,8 @@ from ats_sim.reconstruction.export.space import carve
 from ats_sim.reconstruction.export.urdf import write_urdf
 
 if TYPE_CHECKING:
-    from ats_sim.reconstruction.agent.reconstruct import AgentReconstruction
+    from ats_sim.reconstruction.capture.format import Capture
+    from ats_sim.reconstruction.config import ReconstructConfig
     from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
     from ats_sim.reconstruction.scene.scene_map import SceneMap
 
@@ -30,13 +32,39 @@ CLIP_SECONDS, CLIPS = 30.0, 8
 """What a home keeps of the recorded motion as animations: enough to start from and to look at."""
 
 
-def export_home(
+def export_home(capture: Capture, cameras: Cameras, scene: SceneMap, output: Path, config: ReconstructConfig) -> Path:
+    """Write `output`/home from a reconstruction whose agent is already in `output` (agent.glb, motion.npz).
+
+    Raises:
+        ReconstructionError: If the agent was seen nowhere or the scene has no free space.
+        HomeError: If agent.glb is missing or damaged.
+    """
+    skinned, _ = read_agent(output / "agent.glb")
+    return write_home(
+        output / "home",
+        name=capture.folder.resolve().name,
+        cameras=cameras,
+        scene=scene,
+        skinned=skinned,
+        motions=read_motion(output / "motion.npz"),
+        walkthrough=None if capture.walkthrough is None else capture.walkthrough.T_world_camera,
+        provenance={
+            "capture": capture.folder.resolve().name,
+            "source": capture.provenance,
+            "videos": sorted(name for name, video in cameras.videos.items() if video.accepted),
+            "reconstruction": {"method": config.method, "preset": config.preset, "seed": config.seed},
+        },
+    )
+
+
+def write_home(
     folder: Path,
     *,
     name: str,
     cameras: Cameras,
     scene: SceneMap,
-    agent: AgentReconstruction,
+    skinned: SkinnedMesh,
+    motions: Mapping[str, VideoMotion],
     walkthrough: Array | None = None,
     provenance: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
@@ -48,7 +76,8 @@ def export_home(
         name: What the home is called.
         cameras: Registered cameras of the videos (an entry for the walkthrough is welcome and not needed).
         scene: The static scene.
-        agent: The agent's look and motion.
+        skinned: The agent at rest.
+        motions: Its motion by video, scene frame.
         walkthrough: (N, 4, 4) cameras of the walkthrough, where there was one: people stood there too.
         provenance: How the home was made, plain JSON.
         metrics: How good it is, plain JSON.
@@ -57,8 +86,8 @@ def export_home(
         ReconstructionError: If the agent was seen nowhere or the scene has no free space.
     """
     T_home_scene = home_from_scene(scene.mesh, scene.floor_height)
-    roots = _roots(agent.motions, T_home_scene)
-    watching, seconds = _observer(cameras, set(agent.motions), T_home_scene)
+    roots = _roots(motions, T_home_scene)
+    watching, seconds = _observer(cameras, set(motions), T_home_scene)
     people = watching if walkthrough is None else np.concatenate([watching, T_home_scene @ walkthrough])
     space = carve(scene.volume, T_home_scene, roots[:, :3, 3], people[:, :3, 3])
     volume = perception_volume(space, roots, watching, seconds)
@@ -67,16 +96,16 @@ def export_home(
         write_scene(temporary / "scene.glb", mesh)
         shell = collision_mesh(volume.sdf.astype(np.float32), volume.sdf_origin, volume.sdf_voxel_size)
         write_obj(temporary / "collision.obj", shell)
-        write_agent(temporary / "agent.glb", agent.skinned, _clips(agent.motions, T_home_scene))
-        write_urdf(temporary / "agent.urdf", agent.skinned)
+        write_agent(temporary / "agent.glb", skinned, _clips(motions, T_home_scene))
+        write_urdf(temporary / "agent.urdf", skinned)
         volume.write(temporary / "perception.npz")
         seal_home(
             temporary,
             name=name,
-            skeleton=agent.skinned.skeleton,
+            skeleton=skinned.skeleton,
             T_home_scene=T_home_scene,
             provenance=dict(provenance or {}),
-            metrics={**agent.metrics, **(metrics or {}), **_room_metrics(volume.sample_sdf(roots[:, :3, 3]))},
+            metrics={**(metrics or {}), **_room_metrics(volume.sample_sdf(roots[:, :3, 3]))},
         )
     return folder
 

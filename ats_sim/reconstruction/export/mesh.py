@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ats_sim.arrays import Array
 from ats_sim.mesh import TriangleMesh, merge
 from ats_sim.reconstruction.export.space import Space
 from ats_sim.reconstruction.scene.raycast import Raycaster
 
 SCENE_FACES = 60_000
-FLOOR_CELL = 0.1
+BELOW_FLOOR = 0.012
+"""How far below the floor its patches lie, metres."""
 
 
 def simplified(mesh: TriangleMesh, faces: int) -> TriangleMesh:
@@ -38,20 +38,26 @@ def scene_mesh(mesh: TriangleMesh, space: Space) -> TriangleMesh:
 
 
 def floor_patches(mesh: TriangleMesh, space: Space) -> TriangleMesh | None:
-    """Squares of floor below free space where the mesh has none, coloured like the floor around them."""
+    """Squares of floor below free space in and around the mesh's holes, coloured like the floor around them."""
+    from scipy import ndimage
     from scipy.spatial import cKDTree
 
-    places = _floor_cells(space)
-    if not len(places):
+    layer = int(np.rint((0.15 - space.origin[2]) / space.voxel))
+    open_floor = space.free[:, :, layer]
+    cells = np.argwhere(open_floor)
+    if not len(cells):
         return None
-    above = np.column_stack([places, np.full(len(places), 0.12)])
+    above = np.column_stack([space.origin[:2] + cells * space.voxel, np.full(len(cells), 0.15)])
     distance, _, _ = Raycaster(mesh).cast(above, np.tile([0.0, 0.0, -1.0], (len(above), 1)))
-    places = places[distance > 0.3]
-    if not len(places):
+    hole = np.zeros_like(open_floor)
+    hole[tuple(cells[distance > 0.3].T)] = True
+    if not hole.any():
         return None
-    half, count = 0.5 * FLOOR_CELL, len(places)
+    # A wider patch, a little below the floor, leaves no gap along a hole's ragged rim.
+    places = space.origin[:2] + np.argwhere(ndimage.binary_dilation(hole, iterations=3) & open_floor) * space.voxel
+    half, count = 0.5 * space.voxel, len(places)
     corners = np.array([[-half, -half, 0.0], [half, -half, 0.0], [half, half, 0.0], [-half, half, 0.0]])
-    vertices = (np.column_stack([places, np.zeros(count)])[:, None] + corners).reshape(-1, 3)
+    vertices = (np.column_stack([places, np.full(count, -BELOW_FLOOR)])[:, None] + corners).reshape(-1, 3)
     first = 4 * np.arange(count)[:, None]
     faces = np.concatenate([first + [0, 1, 2], first + [0, 2, 3]])
     colors = None
@@ -62,12 +68,3 @@ def floor_patches(mesh: TriangleMesh, space: Space) -> TriangleMesh | None:
         near = mesh.colors[known][nearest.reshape(len(vertices), -1)]
         colors = np.rint(near.mean(axis=1)).astype(np.uint8)
     return TriangleMesh(vertices.astype(np.float32), faces.astype(np.int32), colors)
-
-
-def _floor_cells(space: Space) -> Array:
-    """Centres (N, 2) of floor cells that have free space right above them."""
-    layer = int(np.rint((0.12 - space.origin[2]) / space.voxel))
-    open_floor = space.free[:, :, layer]
-    step = max(1, round(FLOOR_CELL / space.voxel))
-    cells = np.argwhere(open_floor[::step, ::step]) * step
-    return space.origin[:2] + cells * space.voxel
