@@ -53,6 +53,10 @@ class Place:
     towards: Array
     """(X * Y,) flat index of the next cell on the way to the approach; -9999 where there is none."""
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Place:
+        # Places are told apart by identity; a copied mind must know them again.
+        return self
+
     @property
     def name(self) -> str:
         """Unique, readable."""

@@ -1,0 +1,145 @@
+"""The cat has purposes: it visits its places, runs from who charges, trusts who sits, and repeats under a seed."""
+
+import copy
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from cat_home import TestRoom, make_room
+
+from ats_sim.errors import ArrayError, CaptureError
+from ats_sim.reconstruction.capture.synthesis.cat_body import Body, make_body
+from ats_sim.reconstruction.capture.synthesis.mind import AgentState, Mind
+from ats_sim.reconstruction.capture.synthesis.territory import Territory
+
+START = (0.0, 1.5, 0.0)
+Observer = Callable[[Mind, np.ndarray], np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return make_body("cat", np.random.default_rng(1))
+
+
+@pytest.fixture(scope="module")
+def room() -> TestRoom:
+    return make_room()
+
+
+def sits(mind: Mind, observer: np.ndarray) -> np.ndarray:
+    """Velocity of an observer that does not move."""
+    return np.zeros(3)
+
+
+def charges(mind: Mind, observer: np.ndarray) -> np.ndarray:
+    """Velocity of an observer that runs at the cat and stops an arm's length away."""
+    toward = mind.motor.position - observer[:2]
+    distance = float(np.hypot(*toward))
+    return np.array([*(1.4 * toward / distance), 0.0]) if distance > 0.4 else np.zeros(3)
+
+
+def live(mind: Mind, seconds: float, moves: Observer, start: tuple[float, float] = (-1.5, 0.5)) -> list[AgentState]:
+    """Run a mind beside an observer at 10 Hz."""
+    observer, states = np.array([*start, 1.4]), []
+    for _ in range(round(10 * seconds)):
+        velocity = moves(mind, observer)
+        observer = observer + 0.1 * velocity
+        states.append(mind.step(0.1, observer, velocity))
+    return states
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_visits_four_places_in_three_minutes_and_stays_on_the_floor_plan(body: Body, room: TestRoom, seed: int) -> None:
+    mind = Mind(room, body, np.random.default_rng(seed), START)
+    visited, observer = set(), np.array([-1.5, 0.5, 1.4])
+    stays, roots = [], []
+    for _ in range(1800):
+        state = mind.step(0.1, observer, np.zeros(3))
+        roots.append(state.T_world_root[:3, 3])
+        if mind.place is not None:
+            visited.add(mind.place.name)
+            stays.append(mind.place.name)
+    assert len(visited) >= 4
+    walking = np.array(roots)[np.array(roots)[:, 2] < 0.21]
+    spots = np.array([spot.position[:2] for spot in room.affordances])
+    elsewhere = np.linalg.norm(walking[:, None, :2] - spots, axis=-1).min(1) > 0.75
+    assert room.nav.is_free(walking[elsewhere, :2]).mean() > 0.98
+
+
+def test_flees_from_a_charging_observer_and_not_from_a_sitting_one(body: Body, room: TestRoom) -> None:
+    fled, fastest = {}, {}
+    for name, moves in (("charge", charges), ("sit", sits)):
+        runs = [live(Mind(room, body, np.random.default_rng(seed), START), 12.0, moves) for seed in range(8)]
+        fled[name] = [any(state.activity == "flee" for state in states) for states in runs]
+        paths = [np.array([state.T_world_root[:2, 3] for state in states]) for states in runs]
+        fastest[name] = [float(np.hypot(*np.diff(path, axis=0).T).max() / 0.1) for path in paths]
+    assert np.mean(fled["charge"]) >= 0.9
+    assert np.mean(fled["sit"]) <= 0.15
+    assert np.median(fastest["charge"]) > 1.45
+
+
+def test_comes_to_look_at_a_calm_observer(body: Body, room: TestRoom) -> None:
+    closest = []
+    for seed in range(6):
+        mind = Mind(room, body, np.random.default_rng(seed), START)
+        states = live(mind, 60.0, sits, start=(-0.8, -0.6))
+        met = [
+            float(np.hypot(*(state.T_world_root[:2, 3] - (-0.8, -0.6))))
+            for state in states
+            if state.goal == "observer" and state.activity in ("sit", "alert")
+        ]
+        closest += met[-1:]
+    assert len(closest) >= 3
+    assert np.min(closest) > 0.7 and np.max(closest) < 1.3
+
+
+def test_same_seed_same_life(body: Body, room: TestRoom) -> None:
+    lives = [live(Mind(room, body, np.random.default_rng(9), START), 20.0, charges) for _ in range(2)]
+    for first, second in zip(*lives, strict=True):
+        np.testing.assert_array_equal(first.T_world_root, second.T_world_root)
+        np.testing.assert_array_equal(first.joint_rotations, second.joint_rotations)
+        assert (first.activity, first.goal) == (second.activity, second.goal)
+
+
+def test_a_copy_lives_on_alike_and_a_reseeded_copy_goes_elsewhere(body: Body, room: TestRoom) -> None:
+    mind = Mind(room, body, np.random.default_rng(4), START)
+    live(mind, 15.0, sits)
+    twin = copy.deepcopy(mind)
+    others = [mind.reseeded(np.random.default_rng(seed)) for seed in range(5)]
+    future = live(mind, 20.0, sits)
+    np.testing.assert_array_equal(future[-1].T_world_root, live(twin, 20.0, sits)[-1].T_world_root)
+    ends = [live(other, 20.0, sits)[-1].T_world_root[:2, 3] for other in others]
+    assert np.linalg.norm(np.array(ends) - future[-1].T_world_root[:2, 3], axis=1).max() > 0.5
+    assert others[0].territory is mind.territory and others[0].body is mind.body
+
+
+def test_lives_faster_than_real_time(body: Body, room: TestRoom) -> None:
+    mind = Mind(room, body, np.random.default_rng(0), START)
+    began = time.process_time()
+    live(mind, 30.0, sits)
+    # Measured 700 to 1000 steps per CPU second; the bound leaves room for a slow, shared machine.
+    assert 300 / (time.process_time() - began) > 200
+
+
+def test_ways_lead_around_furniture_from_everywhere(room: TestRoom) -> None:
+    territory = Territory(room)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        start = room.nav.sample(rng)
+        for place in territory.places:
+            way = territory.way_to(place, start)
+            np.testing.assert_allclose(way[0], start)
+            np.testing.assert_allclose(way[-1], place.spot.approach)
+            length = np.hypot(*np.diff(way, axis=0).T).sum()
+            straight = np.hypot(*(way[-1] - way[0]))
+            assert straight - 1e-9 <= length <= 1.5 * straight + 2.0
+            assert room.nav.is_free(way).mean() > 0.9
+
+
+def test_wrong_observers_and_homes_are_refused(body: Body, room: TestRoom) -> None:
+    mind = Mind(room, body, np.random.default_rng(0), START)
+    with pytest.raises(ArrayError, match="observer_position"):
+        mind.step(0.1, np.array([np.nan, 0, 0]), np.zeros(3))
+    with pytest.raises(CaptureError, match="affordance"):
+        Mind(TestRoom((), room.nav), body, np.random.default_rng(0), START)
