@@ -57,7 +57,7 @@ def test_corruption_runs_from_data_to_noise() -> None:
     clean, noise = torch.full((3, 2), 4.0), torch.full((3, 2), 2.0)
     noisy = corrupt(clean, noise, torch.tensor([0.0, 0.5, 1.0]))
     torch.testing.assert_close(noisy[:, 0], torch.tensor([4.0, 3.0, 2.0]))
-    assert float(clean_loss(clean, noise)) == pytest.approx(4.0)
+    assert float(clean_loss(clean, noise, torch.ones(3))) == pytest.approx(4.0)
 
 
 def test_levels_cover_the_interval() -> None:

@@ -6,6 +6,8 @@ from torch import Tensor
 
 from ats_sim.arrays import Array
 
+MAX_WEIGHT = 25.0
+
 
 def draw_levels(rng: np.random.Generator, count: int) -> Array:
     """Noise levels (count,) in (0, 1] float32, evenly spread over the batch so that every step sees all of them."""
@@ -19,7 +21,20 @@ def corrupt(clean: Tensor, noise: Tensor, level: Tensor) -> Tensor:
     return (1.0 - s) * clean + s * noise
 
 
-def clean_loss(predicted: Tensor, clean: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Mean squared error of the predicted clean signal, optionally weighted per element."""
-    error = (predicted - clean) ** 2
-    return torch.mean(error if weight is None else error * weight)
+def precondition(raw: Tensor, noisy: Tensor, level: Tensor) -> Tensor:
+    """The clean signal from a network's raw output: what unit-sized data would most likely be, plus a correction.
+
+    Without it a network must first learn to copy its input at low noise, and until then ignores it: all samples of one
+    future look alike (preconditioning after Karras et al. 2022, here for straight lines). Level is (B, 1).
+    """
+    s = level.reshape(-1, *([1] * (noisy.dim() - 1)))
+    power = (1.0 - s) ** 2 + s**2
+    return (1.0 - s) / power * noisy + s * torch.rsqrt(power) * raw
+
+
+def clean_loss(predicted: Tensor, clean: Tensor, level: Tensor) -> Tensor:
+    """Squared error of the predicted clean signal (B, ...), weighted so that the raw outputs of all levels count alike
+    (down to the level where the weight would only amplify rounding)."""
+    power = (1.0 - level) ** 2 + level**2
+    weight = torch.clamp(power / level**2, max=MAX_WEIGHT)
+    return torch.mean(torch.mean((predicted - clean).flatten(1) ** 2, dim=1) * weight)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ats_sim.arrays import Array
 from ats_sim.denoising import Normalisation
 from ats_sim.models.control_unet import ControlUNet
+from ats_sim.models.diffusion import precondition
 from ats_sim.models.encoders import CODE, HALF_SPAN, MAP_CHANNELS, HistoryEncoder, SceneEncoder, look_up
 from ats_sim.models.statistics import InputStatistics
 from ats_sim.perception import FUTURE, HZ
@@ -68,7 +69,7 @@ class GoalDenoiser(nn.Module):
         there = look_up(scene_map, place.unsqueeze(1)).squeeze(1) * keep[:, SCENE : SCENE + 1]
         codes = _masked(keep, scene_code, observer_code, past_code)
         features = [noisy, place / HALF_SPAN, there, codes, self.level(level)]
-        return self.net(torch.cat(features, dim=-1))
+        return precondition(self.net(torch.cat(features, dim=-1)), noisy, level)
 
 
 class PathDenoiser(nn.Module):
@@ -112,7 +113,7 @@ class PathDenoiser(nn.Module):
         guide = torch.cat([wish.unsqueeze(1).expand(-1, FUTURE, -1), ahead], dim=-1)
         local = self.basis.T @ self.unet(signal, guide, condition)
         direct = self.direct(torch.cat([noisy.flatten(1), condition], dim=-1))
-        return local + direct.reshape(noisy.shape)
+        return precondition(local + direct.reshape(noisy.shape), noisy, level)
 
 
 class PoseDenoiser(nn.Module):
@@ -146,7 +147,7 @@ class PoseDenoiser(nn.Module):
         before = nn.functional.pad(path[:, :-1], (0, 0, 1, 0))
         guide = torch.cat([path / HALF_SPAN, (path - before) * HZ], dim=-1) * keep[:, None, GUIDE : GUIDE + 1]
         signal = torch.cat([noisy, current.unsqueeze(1).expand(-1, FUTURE, -1)], dim=-1)
-        return self.unet(signal, guide, condition)
+        return precondition(self.unet(signal, guide, condition), noisy, level)
 
 
 class _LevelEmbedding(nn.Module):
