@@ -1,8 +1,4 @@
-"""One agent: it remembers its last 0.8 s, follows its plan frame by frame, and never walks into what is solid.
-
-A plan starts near, not exactly at, the pose from which it was drawn. The agent carries that difference along and lets
-it fade within half a second, so that neither its place nor its speed jumps when a new plan arrives.
-"""
+"""One agent: it remembers its last 0.8 s, follows its plan frame by frame, and never walks into what is solid."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -10,9 +6,10 @@ from dataclasses import asdict, dataclass, fields, replace
 import numpy as np
 
 from ats_sim.arrays import Array, checked
-from ats_sim.geometry import exp_so3, log_so3, project_to_so3, rigid
+from ats_sim.geometry import exp_so3, project_to_so3, rigid
 from ats_sim.perception import FUTURE, PAST, AgentHistory
 from ats_sim.plan import Awareness, Plan
+from ats_sim.seam import Seam
 from ats_sim.skeleton import Skeleton
 from ats_sim.volume import PerceptionVolume
 
@@ -20,7 +17,6 @@ LEAST_MARGIN, MOST_MARGIN = 0.02, 0.08  # metres of free space that a root keeps
 SUBSTEP = 0.03  # metres per piece of a way that touches something
 CHECK = 0.01  # metres between two looks at the distance field along a way
 PUSHES = 4  # tries to get a point out of something solid
-FADE = 2.0  # frames; time constant with which the difference to a new plan fades
 CATCH_UP = 0.05  # metres per frame that an agent may go beyond its plan's stride
 MAX_STRIDE = 0.4  # metres per frame, 4 m/s: a cat's sprint in a home
 MAX_LIFT = 0.12  # metres per sweep piece that a support may lift the root
@@ -42,50 +38,14 @@ class Steering:
     """Strength of classifier-free guidance."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Seam:
-    """What the agent carries from its old motion into a new plan: an offset and the rate at which it still grows."""
-
-    place: Array
-    """(2, 3) offset (m) and rate (m per frame) of the root's place."""
-    turn: Array
-    """(2, 3) rotation vector and rate of the root's turn, world frame."""
-    joints: Array
-    """(2, J, 3) offsets and rates of the joint rotations."""
-
-    @classmethod
-    def none(cls, num_joints: int) -> "_Seam":
-        return cls(np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, num_joints, 3)))
-
-    @classmethod
-    def between(cls, roots: Array, joints: Array, plan: Plan) -> "_Seam":
-        """Compare the last two poses with where the plan would have come from."""
-        place, rotation = roots[-1, :3, 3], roots[-1, :3, :3]
-        stride = plan.path[1] - plan.path[0]
-        turning = log_so3(plan.root_rotations[1] @ plan.root_rotations[0].T)
-        bending = plan.joint_rotations[1] - plan.joint_rotations[0]
-        began = exp_so3(-turning) @ plan.root_rotations[0]
-        return cls(
-            np.stack([place - (plan.path[0] - stride), place - roots[-2, :3, 3] - stride]),
-            np.stack([log_so3(rotation @ began.T), log_so3(rotation @ roots[-2, :3, :3].T) - turning]),
-            np.stack([joints[-1] - (plan.joint_rotations[0] - bending), joints[-1] - joints[-2] - bending]),
-        )
-
-
-def _faded(start: Array, frames: int) -> Array:
-    """Offset left after some frames: it starts with its own value and rate and settles like a damped spring."""
-    offset, rate = start
-    return np.asarray((offset + (rate + offset / FADE) * frames) * np.exp(-frames / FADE))
-
-
 def root_margin(volume: PerceptionVolume) -> float:
-    """Metres of free space that a root keeps: what nine of ten recorded roots kept, within bounds.
+    """Metres of free space that a root keeps: what all but the most cramped recorded roots kept, within bounds.
 
     A cat on a couch carries its root a hand above the cloth, a scan may be off by some centimetres; the recordings
     know how near is normal in this home.
     """
     room = volume.sample_sdf(volume.agent_roots[:, :3, 3])
-    usual = float(np.percentile(room, 10)) if len(room) else LEAST_MARGIN
+    usual = float(np.percentile(room, 2)) if len(room) else LEAST_MARGIN
     return float(np.clip(usual, LEAST_MARGIN, MOST_MARGIN))
 
 
@@ -106,27 +66,30 @@ class Agent:
         """The running plan."""
         self.executed = 0
         """Frames of the running plan that have been walked."""
+        self.blocked = False
+        """Whether something solid kept the agent from its plan in the last step."""
         self.blocked_frames = 0
-        """Frames in a row in which something solid kept the agent from its plan."""
+        """Frames of the running plan in a row in which that was so."""
         self.steering = Steering()
         """What the user imposes."""
         self.forced_left = 0
         """Frames of a forced path still to walk."""
         self._must_plan = True
-        self._seam = _Seam.none(skeleton.num_joints)
+        self._seam = Seam.none(skeleton.num_joints)
 
     def place(self, roots: Array, joints: Array) -> None:
         """Begin anew with a history: root poses (8, 4, 4) and joint rotations (8, J, 3), the last is now."""
         self.roots = np.array(roots, dtype=np.float64)
         self.joints = np.array(joints, dtype=np.float64)
-        self.plan, self.executed, self.blocked_frames = None, 0, 0
+        self.plan, self.executed, self.blocked_frames, self.blocked = None, 0, 0, False
         self._must_plan = True
-        self._seam = _Seam.none(self.skeleton.num_joints)
+        self._seam = Seam.none(self.skeleton.num_joints)
 
     def steer(self, steering: Steering) -> None:
         """Impose something; the agent plans anew before its next step."""
+        if steering.path is not self.steering.path:
+            self.forced_left = 0 if steering.path is None else FUTURE
         self.steering = steering
-        self.forced_left = 0 if steering.path is None else FUTURE
         self._must_plan = True
 
     @property
@@ -143,11 +106,6 @@ class Agent:
     def history(self) -> AgentHistory:
         """Copy of the last 8 frames."""
         return AgentHistory(self.roots.copy(), self.joints.copy())
-
-    @property
-    def blocked(self) -> bool:
-        """Whether something solid kept the agent from its plan in the last step."""
-        return self.blocked_frames > 0
 
     def wants_plan(self, replan_every: int) -> bool:
         """Whether a new plan is due: none yet, asked for, its time has come, used up, or blocked for a while."""
@@ -169,7 +127,7 @@ class Agent:
 
     def adopt(self, plan: Plan) -> None:
         """Follow a new plan from the next step on."""
-        self._seam = _Seam.between(self.roots, self.joints, plan)
+        self._seam = Seam.between(self.roots, self.joints, plan)
         self.plan = plan
         self.executed = 0
         self.blocked_frames = 0
@@ -182,14 +140,15 @@ class Agent:
             self._remember(self.roots[-1], self.joints[-1])
             return
         frame = min(self.executed, FUTURE - 1)
-        since, seam = self.executed + 1, self._seam
-        target = plan.path[frame] + _faded(seam.place, since)
-        rotation = exp_so3(_faded(seam.turn, since)) @ plan.root_rotations[frame]
-        joints = _wrapped(plan.joint_rotations[frame] + _faded(seam.joints, since))
+        shift, turn, bend = self._seam.after(self.executed + 1)
+        target = plan.path[frame] + shift
+        rotation = exp_so3(turn) @ plan.root_rotations[frame]
+        joints = _wrapped(plan.joint_rotations[frame] + bend)
         joints[0] = 0.0
         position, stopped = self._swept(target, self._stride(plan, frame))
         strayed = bool(np.linalg.norm(position - target) > STRAYED)
-        self.blocked_frames = self.blocked_frames + 1 if stopped or strayed else 0
+        self.blocked = stopped or strayed
+        self.blocked_frames = self.blocked_frames + 1 if self.blocked else 0
         # Products of many rotations drift off the group; a projection per frame keeps them on it.
         self._remember(rigid(project_to_so3(rotation), position), joints)
         self.executed += 1
@@ -220,7 +179,7 @@ class Agent:
 
     def state(self) -> dict[str, Array]:
         """Everything the agent's future depends on, as named arrays."""
-        counts = [self.executed, self.blocked_frames, self.forced_left, int(self._must_plan)]
+        counts = [self.executed, self.blocked_frames, self.forced_left, int(self._must_plan), int(self.blocked)]
         stored = {"roots": self.roots, "joints": self.joints, "counts": np.array(counts, dtype=np.int64)}
         stored |= {f"seam_{name}": value for name, value in vars(self._seam).items()}
         if self.plan is not None:
@@ -236,10 +195,10 @@ class Agent:
         joints = self.skeleton.num_joints
         self.roots = checked("roots", stored["roots"], (PAST, 4, 4)).copy()
         self.joints = checked("joints", stored["joints"], (PAST, joints, 3)).copy()
-        counts = checked("counts", stored["counts"], (4,), dtype=np.int64)
+        counts = checked("counts", stored["counts"], (5,), dtype=np.int64)
         self.executed, self.blocked_frames, self.forced_left = (int(count) for count in counts[:3])
-        self._must_plan = bool(counts[3])
-        self._seam = _Seam(stored["seam_place"], stored["seam_turn"], stored["seam_joints"])
+        self._must_plan, self.blocked = bool(counts[3]), bool(counts[4])
+        self._seam = Seam(stored["seam_place"], stored["seam_turn"], stored["seam_joints"])
         names = [field.name for field in fields(Plan)]
         self.plan = Plan(**{name: stored[f"plan_{name}"] for name in names}) if "plan_path" in stored else None
         scene, observer, past = (bool(flag) for flag in stored["awareness"])
