@@ -1,4 +1,4 @@
-"""A walk without a screen: a scripted observer, filmed over the shoulder with a plan of the home in the corner."""
+"""A walk without a screen: a scripted observer, filmed with a plan of the home in the corner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.play.hud import Hud
 from ats_sim.play.options import PlayOptions
-from ats_sim.play.session import STANDING, Session
+from ats_sim.play.session import STANDING, Session, View
 from ats_sim.play.summary import Summary
 from ats_sim.play.walker import Walker
 from ats_sim.progress import track
@@ -21,6 +21,8 @@ STEPS_PER_SECOND = 10
 PICTURES_PER_STEP = {"moderngl": 2, "raycast": 1}
 SLOW_SIZE = 320
 INSET = 0.32
+CLOSE_ACTS = ("circling", "sitting still")
+"""What is filmed through the observer's eyes; the rest is filmed over the shoulder."""
 FRAME_COLOR = (255, 255, 255)
 
 
@@ -73,7 +75,8 @@ class _Artist:
 
     def draw(self, share: float, act: str) -> Array:
         """One picture (H, W, 3) uint8 at a share of the last step, with what the observer is up to."""
-        picture = self._session.draw("third_person", share, size=self._size).rgb
+        view: View = "observer" if act in CLOSE_ACTS else "third_person"
+        picture = self._session.draw(view, share, size=self._size).rgb
         inset = self._session.draw("birdseye", share, shows_plan=True, size=self._inset).rgb
         bordered = np.pad(inset, ((2, 2), (2, 2), (0, 0)))
         bordered[[0, 1, -2, -1]] = FRAME_COLOR

@@ -42,7 +42,8 @@ class Hud:
         self._line = self._font.get_linesize()
 
     def write(self, surface: Any, lines: list[str], *, at_bottom: bool = False) -> None:
-        """Write lines on a strip across the upper or lower edge of a pygame surface."""
+        """Write lines, broken where they are too long, on a strip across an edge of a pygame surface."""
+        lines = [part for line in lines for part in self._broken(line, surface.get_width() - 2 * MARGIN)]
         height = self._line * len(lines) + MARGIN
         top = surface.get_height() - height if at_bottom else 0
         self._strip(surface, top, height)
@@ -67,6 +68,17 @@ class Hud:
     def pixels(self, surface: Any) -> Array:
         """The picture (H, W, 3) uint8 of a surface."""
         return np.ascontiguousarray(np.swapaxes(self._pygame.surfarray.array3d(surface), 0, 1))
+
+    def _broken(self, line: str, width: int) -> list[str]:
+        """The line as lines that fit into a width in pixels; three spaces are where it likes to break."""
+        parts = [""]
+        for phrase in line.split("   "):
+            longer = f"{parts[-1]}   {phrase}" if parts[-1] else phrase
+            if parts[-1] and self._font.size(longer)[0] > width:
+                parts.append(phrase)
+            else:
+                parts[-1] = longer
+        return parts
 
     def _strip(self, surface: Any, top: int, height: int) -> None:
         strip = self._pygame.Surface((surface.get_width(), height), self._pygame.SRCALPHA)

@@ -95,7 +95,7 @@ class Session:
         return camera if size is None else replace(camera, intrinsics=camera.intrinsics.resized(*size))
 
     def send_to_pixel(self, view: View, across: float, down: float) -> bool:
-        """Send the first agent to what is seen at a place of the picture (0 to 1 each way); False if there is nothing."""
+        """Send the first agent to what is seen at a place of the picture (0 to 1 each way), if anything."""
         camera = self.camera(view, self.world.moment().T_world_camera)
         frame = self.draw(view)
         column = min(int(across * camera.intrinsics.width), camera.intrinsics.width - 1)

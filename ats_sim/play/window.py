@@ -173,7 +173,7 @@ class _Window:
             else f"its goal is {to_goal:.1f} m off"
         )
         state = "   paused" if self._is_paused else ""
-        return f"the animal is {diary.reaction or diary.activity}, {diary.distance:.1f} m away; {aim}{state}"
+        return f"the animal is {diary.reaction or diary.activity}, {diary.distance:.1f} m away   {aim}{state}"
 
     def _record(self, until: float) -> None:
         """Repeat or skip pictures so that the film runs at the walk's own time."""

@@ -10,7 +10,8 @@ from ats_sim.arrays import Array
 from ats_sim.geometry import Intrinsics, look_at
 from ats_sim.rendering.frame import Camera
 
-BEHIND, ABOVE, AHEAD = 1.7, 0.45, 1.5
+BEHIND, ABOVE, BESIDE = 1.35, 0.45, 0.6
+AHEAD, BELOW = 1.7, 0.8
 CUT_HEIGHT = 2.0
 TILT = np.radians(24.0)
 WALL_CLEARANCE = 0.12
@@ -30,8 +31,11 @@ def third_person_camera(
     """
     eyes, forward = T_world_camera[:3, 3], T_world_camera[:3, 2]
     level = np.array([forward[0], forward[1], 0.0]) / max(float(np.hypot(forward[0], forward[1])), 1e-6)
-    wanted = eyes - BEHIND * level + np.array([0.0, 0.0, ABOVE])
-    target = eyes + AHEAD * level + np.array([0.0, 0.0, AHEAD * forward[2] - 0.55])
+    right = np.array([level[1], -level[0], 0.0])
+    up = np.array([0.0, 0.0, 1.0])
+    # Beside the figure, so that what it walks up to is not behind its back.
+    wanted = eyes - BEHIND * level + BESIDE * right + ABOVE * up
+    target = eyes + AHEAD * level + 0.3 * BESIDE * right + (AHEAD * min(forward[2] + 0.5, 0.3) - BELOW) * up
     shares = np.linspace(0.0, 1.0, 35)
     way = eyes + shares[:, None] * (wanted - eyes)
     reach = len(way) - 1

@@ -21,7 +21,7 @@ AGENT_LABEL = 2
 OBSERVER_LABEL = 254
 OVERLAY_LABEL = 255
 FIELD_OF_VIEW = float(np.radians(60.0))
-DOT_RADIUS = 0.022
+DOT_RADIUS = 0.03
 TOO_NEAR = 0.5
 """A figure whose eyes are nearer to the camera than this only blocks the view, metres."""
 NEAR_COLOR, FAR_COLOR = np.array([255, 255, 255]), np.array([255, 170, 30])

@@ -1,0 +1,259 @@
+"""The `ats` command: one function per verb, each of which calls one function of the room that owns the work.
+
+Rooms are imported inside their verb, so that `ats --help` is instant and needs neither torch nor OpenGL. Bad input ends
+in one sentence on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import tyro
+
+from ats_sim import __version__
+from ats_sim.errors import AtsError, ConfigError
+from ats_sim.files import write_json
+from ats_sim.models.config import TrainConfig
+from ats_sim.play.options import PlayOptions
+from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
+from ats_sim.reconstruction.config import ReconstructConfig
+
+OK, PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+T = TypeVar("T")
+Flat = Annotated[T, tyro.conf.arg(name="")]
+Place = Annotated[T, tyro.conf.Positional]
+Output = Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+
+
+def play(options: Flat[PlayOptions]) -> int:
+    """Walk through a home: the animal lives there and reacts to you.
+
+    With a screen this opens a window (H shows the keys). Without one, a scripted observer walks for 20 s and writes
+    play.mp4.
+    """
+    from ats_sim.play.run import play as run
+
+    print("\n".join(run(options).lines()))
+    return OK
+
+
+def synthesize(output: Output, config: Flat[SynthesizeConfig]) -> int:
+    """Make up a home, an animal and the person who films it: a capture with ground truth.
+
+    Args:
+        output: Folder of the new capture.
+        config: What it should contain.
+    """
+    from ats_sim.reconstruction.capture.synthesis import synthesize as run
+
+    return _show(run(output, config))
+
+
+def import_capture(
+    format: Place[str],
+    source: Place[Path],
+    output: Output,
+) -> int:
+    """Turn recordings of another program into a capture.
+
+    This version has no importer yet, so every FORMAT is refused. A capture is a plain folder (nerfstudio's
+    transforms.json with fps and times, PNG depth in millimetres), and `ats check CAPTURE` tells what is missing.
+
+    Args:
+        format: Name of the recording's format.
+        source: Where the recording lies.
+        output: Folder of the new capture.
+    """
+    raise ConfigError(
+        f"no importer for {format!r}: this version has none. Write {source} as a capture folder (transforms.json, "
+        f"images, depth) at {output}, and let `ats check {output}` tell what is missing"
+    )
+
+
+def reconstruct(capture: Place[Path], output: Output, config: Flat[ReconstructConfig], resume: bool = True) -> int:
+    """Find every camera, the home and the moving animal in a capture.
+
+    Args:
+        capture: The capture folder.
+        output: Folder of the reconstruction; it will hold home/, which is complete but for its behaviour.
+        config: How it is done.
+        resume: Keep stages that are done and whose inputs did not change.
+    """
+    from ats_sim.reconstruction.pipeline import reconstruct as run
+
+    return _show(run(capture, output, config, resume))
+
+
+def train(recon: Place[Path], output: Output, config: Flat[TrainConfig], resume: bool = False) -> int:
+    """Learn the animal's behaviour from a reconstruction and write a home that `ats play` opens.
+
+    Args:
+        recon: The reconstruction folder.
+        output: Folder of the trained home.
+        config: How it is learned.
+        resume: Go on from the last checkpoint.
+    """
+    from ats_sim.models.training import train as run
+
+    return _show(run(recon, output, config, resume))
+
+
+def evaluate(
+    what: Place[Literal["reconstruction", "behaviour"]],
+    path: Place[Path],
+    capture: Path | None = None,
+    recon: Path | None = None,
+    json: Path | None = None,
+) -> int:
+    """Score a reconstruction against its capture's ground truth, or a home's behaviour against held-out videos.
+
+    Args:
+        what: What to score.
+        path: The reconstruction, or the trained home.
+        capture: With `reconstruction`: the capture it was made from.
+        recon: With `behaviour`: the reconstruction the home was trained on.
+        json: File to write the scores to.
+    """
+    if what == "reconstruction":
+        from ats_sim.reconstruction.metrics import evaluate_reconstruction
+
+        scores: Any = evaluate_reconstruction(path, _needed(capture, "--capture", "the capture it was made from"))
+    else:
+        from ats_sim.models.evaluation import evaluate_behaviour
+
+        scores = evaluate_behaviour(path, _needed(recon, "--recon", "the reconstruction it was trained on"))
+    if json is not None:
+        write_json(json, scores)
+    return _show(scores)
+
+
+def check(path: Place[Path]) -> int:
+    """Check a home or a capture completely; exit code 1 with every problem listed if there are any.
+
+    Args:
+        path: A home folder, a .zip of one, a capture folder, or "default" for the bundled home.
+    """
+    if (path / "capture.json").exists():
+        from ats_sim.reconstruction.capture.format import check_capture
+
+        problems = check_capture(path)
+    else:
+        from ats_sim.home import check_home
+
+        problems = check_home(str(path))
+    print("\n".join(problems) if problems else f"{path}: sound")
+    return PROBLEMS if problems else OK
+
+
+def doctor() -> int:
+    """Try every renderer, the physics and the network runtime, each in a process of its own, and say what to fix."""
+    from ats_sim.doctor import examine
+
+    findings = examine()
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        print(f"{finding.name:{width}}  {'works ' if finding.works else 'absent'}  {finding.detail}")
+        if finding.fix:
+            print(f"{'':{width}}  fix:    {finding.fix}")
+    return PROBLEMS if any(finding.is_needed and not finding.works for finding in findings) else OK
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb of the command line."""
+
+    run: Callable[..., int]
+    """The function behind it."""
+    about: str
+    """What it does, in a few words."""
+    example: str
+    """A command that works."""
+
+
+VERBS: Mapping[str, Verb] = {
+    "play": Verb(
+        play, "walk around in a home; the animal reacts", "ats play --home default --seconds 60 --record walk.mp4"
+    ),
+    "synthesize": Verb(
+        synthesize, "make up a capture with ground truth", "ats synthesize -o capture --videos 6 --seed 1"
+    ),
+    "import": Verb(import_capture, "take in another program's recordings (none yet)", "ats import --help"),
+    "reconstruct": Verb(
+        reconstruct, "capture -> cameras, home, animal", "ats reconstruct capture -o recon --preset fast"
+    ),
+    "train": Verb(train, "reconstruction -> home with behaviour", "ats train recon -o home --preset fast"),
+    "evaluate": Verb(
+        evaluate, "score against ground truth", "ats evaluate reconstruction recon --capture capture --json s.json"
+    ),
+    "check": Verb(check, "list every problem of a home or capture", "ats check default"),
+    "doctor": Verb(doctor, "what works on this machine, and how to fix the rest", "ats doctor"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(overview())
+        return OK if given else BAD_INPUT
+    if given[0] == "--version":
+        print(f"ats-sim {__version__}")
+        return OK
+    if given[0] not in VERBS:
+        return _refuse(f"no verb {given[0]!r}; there are {', '.join(VERBS)} (see ats --help)")
+    return _guarded(given[0], given[1:])
+
+
+def overview() -> str:
+    """What `ats --help` says."""
+    width = max(map(len, VERBS))
+    lines = [f"  ats {name:{width}}  {verb.about}" for name, verb in VERBS.items()]
+    return "\n".join(
+        ["ats-sim: your animal, in your home, in a simulator", "", *lines, "", "ats VERB --help tells more."]
+    )
+
+
+def _guarded(name: str, arguments: Sequence[str]) -> int:
+    verb = VERBS[name]
+    about = f"{(verb.run.__doc__ or '').split('Args:')[0].strip()}\n\nExample: {verb.example}"
+    try:
+        return tyro.cli(verb.run, prog=f"ats {name}", args=list(arguments), description=about)
+    except AtsError as error:
+        return _refuse(str(error))
+    except ModuleNotFoundError as error:
+        return _refuse(f"`ats {name}` needs the package {error.name!r}: pip install 'ats-sim[train]'")
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; without this Python complains again at exit.
+        sys.stdout = None  # type: ignore[assignment]
+        return OK
+    except OSError as error:
+        return _refuse(f"{error.filename or name}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _refuse(message: str) -> int:
+    print(f"ats: {message}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def _needed(path: Path | None, option: str, meaning: str) -> Path:
+    if path is None:
+        raise ConfigError(f"{option} is missing: {meaning}")
+    return path
+
+
+def _show(summary: Any) -> int:
+    """Print a summary of plain numbers, nested ones indented."""
+    print(json.dumps(summary, indent=2, default=str))
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

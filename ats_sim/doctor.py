@@ -1,0 +1,144 @@
+"""What works on this machine: every renderer, the physics, the network runtime, the film writer, the window.
+
+Each is tried in a process of its own, because a broken graphics driver may crash and two OpenGL platforms do not mix.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Something to try."""
+
+    name: str
+    """What is tried."""
+    code: str
+    """Python that prints one line of detail, or fails."""
+    fix: str
+    """The one line that mends it."""
+    is_needed: bool = False
+    """Whether `ats play` cannot do without it."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of the trial."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of a trial."""
+
+    name: str
+    """What was tried."""
+    works: bool
+    """Whether it works."""
+    detail: str
+    """What it said."""
+    fix: str
+    """The one line that mends it; empty where it works."""
+    is_needed: bool
+    """Whether `ats play` cannot do without it."""
+
+
+_PICTURE = """
+import numpy as np
+from ats_sim.geometry import Intrinsics
+from ats_sim.mesh import TriangleMesh
+from ats_sim.rendering import Camera, open_renderer
+renderer = open_renderer({backend!r})
+corners = np.array([[-1.0, -1.0, 2.0], [1.0, -1.0, 2.0], [0.0, 1.0, 2.0]])
+renderer.add(TriangleMesh(corners, np.array([[0, 1, 2]])), 1)
+frame = renderer.render(Camera(Intrinsics.from_fov(1.0, 64, 48), np.eye(4)))
+if abs(float(frame.depth[24, 32]) - 2.0) > 1e-3:
+    raise SystemExit("draws, but wrongly")
+print({detail})
+"""
+_GL_NAME = "__import__('moderngl').create_context(standalone=True, backend='egl').info['GL_RENDERER']"
+_PYRENDER = "'pyrender over ' + __import__('os').environ['PYOPENGL_PLATFORM']"
+_ONNX = """
+import onnxruntime
+print(onnxruntime.__version__, 'offers', ', '.join(onnxruntime.get_available_providers()))
+"""
+_ONNX_CUDA = """
+import ctypes, onnxruntime
+if 'CUDAExecutionProvider' not in onnxruntime.get_available_providers():
+    raise SystemExit('this build has no CUDA')
+ctypes.CDLL('libcuda.so.1')
+print('a driver is there; ATS_ONNX_PROVIDER=cuda uses it')
+"""
+_BULLET = """
+import pybullet
+client = pybullet.connect(pybullet.DIRECT)
+pybullet.stepSimulation(client)
+print('DIRECT, API', pybullet.getAPIVersion(client))
+"""
+_GLX = """
+import moderngl
+print(moderngl.create_context(standalone=True, require=330).info['GL_RENDERER'])
+"""
+_WINDOW = """
+import pygame
+pygame.display.init()
+pygame.display.set_mode((64, 48))
+driver = pygame.display.get_driver()
+if driver in ('offscreen', 'dummy'):
+    raise SystemExit('no screen')
+print(driver)
+"""
+_FILM = """
+import av
+av.codec.Codec('libx264', 'w')
+print('PyAV', av.__version__, 'with libx264')
+"""
+
+TRIALS = (
+    Trial(
+        "moderngl (EGL)", _PICTURE.format(backend="moderngl", detail=_GL_NAME), "sudo apt-get install -y libegl1 libgl1"
+    ),
+    Trial(
+        "raycast (Embree)", _PICTURE.format(backend="raycast", detail="'needs no OpenGL'"), "pip install embreex", True
+    ),
+    Trial(
+        "pyrender (EGL)",
+        _PICTURE.format(backend="pyrender", detail=_PYRENDER),
+        "sudo apt-get install -y libegl1 libgl1 libxrender1",
+        environment={"PYOPENGL_PLATFORM": "egl"},
+    ),
+    Trial(
+        "pyrender (OSMesa)",
+        _PICTURE.format(backend="pyrender", detail=_PYRENDER),
+        "sudo apt-get install -y libosmesa6 && pip install --no-deps PyOpenGL==3.1.10",
+        environment={"PYOPENGL_PLATFORM": "osmesa"},
+    ),
+    Trial("OpenGL on a screen (GLX)", _GLX, "needs a desktop session (DISPLAY); only for comparison"),
+    Trial("window (pygame)", _WINDOW, "needs a desktop session; without one `ats play` writes a film"),
+    Trial("film (H.264)", _FILM, "pip install av", True),
+    Trial("physics (PyBullet)", _BULLET, "pip install pybullet (Python 3.11)", True),
+    Trial("networks (ONNX Runtime)", _ONNX, "pip install onnxruntime", True),
+    Trial("networks on the GPU", _ONNX_CUDA, "needs an NVIDIA driver and pip install 'onnxruntime-gpu[cuda,cudnn]'"),
+)
+
+
+def examine(trials: tuple[Trial, ...] = TRIALS) -> list[Finding]:
+    """Try everything, one after the other."""
+    return [_try(trial) for trial in trials]
+
+
+def _try(trial: Trial) -> Finding:
+    quiet = {"PYGAME_HIDE_SUPPORT_PROMPT": "1", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **quiet, **trial.environment}
+    command = [sys.executable, "-c", trial.code]
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, env=environment, check=False)
+    except subprocess.TimeoutExpired:
+        return Finding(trial.name, False, f"no answer within {SECONDS:.0f} s", trial.fix, trial.is_needed)
+    works = ran.returncode == 0
+    said = (ran.stdout if works else ran.stderr).strip().splitlines() or ["silent"]
+    detail = said[-1] if works or ran.returncode > 0 else f"crashed (signal {-ran.returncode})"
+    return Finding(trial.name, works, detail[:160], "" if works else trial.fix, trial.is_needed)

@@ -1,0 +1,111 @@
+"""The `ats` command: instant help, one sentence and exit code 2 on bad input, one function per verb."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ats_sim import cli
+from ats_sim.errors import CaptureError
+from tests.toy_home import make_toy_home
+
+
+def test_help_is_light_and_names_every_verb() -> None:
+    code = (
+        "import sys, time; start = time.process_time(); from ats_sim.cli import main; main(['--help']);"
+        "heavy = {'torch', 'pybullet', 'onnxruntime', 'trimesh', 'moderngl', 'pyrender', 'cv2', 'av', 'pygame'};"
+        "print(sorted(heavy & set(sys.modules)), time.process_time() - start < 1.0)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines()[-1] == "[] True"
+    for verb in ("play", "synthesize", "import", "reconstruct", "train", "evaluate", "check", "doctor"):
+        assert f"ats {verb}" in shown
+
+
+@pytest.mark.parametrize("verb", sorted(cli.VERBS))
+def test_every_verb_explains_itself_with_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([verb, "--help"])
+    shown = capsys.readouterr().out
+    assert stop.value.code == 0
+    assert "Example:" in shown and f"ats {verb}" in shown
+    assert len(shown) < 12000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["dance"], "no verb 'dance'"),
+        (["play", "--home", "/nowhere/home"], "/nowhere/home"),
+        (["play", "--size", "huge"], "WIDTHxHEIGHT"),
+        (["play", "--record", "film.avi"], "must end in .mp4"),
+        (["play", "--seconds", "-1"], "--seconds"),
+        (["synthesize", "-o", "out", "--size", "big"], "size"),
+        (["reconstruct", "/nowhere/capture", "-o", "out"], "/nowhere/capture"),
+        (["import", "tum", "/nowhere", "-o", "out"], "no importer for 'tum'"),
+        (["evaluate", "reconstruction", "/nowhere"], "--capture is missing"),
+        (["evaluate", "behaviour", "/nowhere"], "--recon is missing"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = cli.main(arguments)
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    said = capsys.readouterr().err
+    assert code == 2
+    assert sentence in said
+    assert "Traceback" not in said
+
+
+def test_unknown_options_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["reconstruct", "capture", "-o", "out", "--presett", "fast"])
+    assert stop.value.code == 2
+    assert "--presett" in capsys.readouterr().err
+
+
+def test_options_reach_the_room(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: dict[str, Any] = {}
+
+    def reconstruct(capture: Path, output: Path, config: Any, resume: bool) -> dict[str, Any]:
+        seen.update(capture=capture, output=output, config=config, resume=resume)
+        return {"videos": 3}
+
+    monkeypatch.setitem(sys.modules, "ats_sim.reconstruction.pipeline", SimpleNamespace(reconstruct=reconstruct))
+    assert cli.main(["reconstruct", "cap", "-o", "rec", "--preset", "fast", "--no-masks", "--no-resume"]) == 0
+    assert (seen["capture"], seen["output"], seen["resume"]) == (Path("cap"), Path("rec"), False)
+    assert (seen["config"].preset, seen["config"].masks) == ("fast", False)
+    assert json.loads(capsys.readouterr().out) == {"videos": 3}
+
+
+def test_errors_of_a_room_become_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def train(*_: Any) -> dict[str, Any]:
+        raise CaptureError("v00, frame 12: depth/000012.png is missing")
+
+    monkeypatch.setitem(sys.modules, "ats_sim.models.training", SimpleNamespace(train=train))
+    assert cli.main(["train", "rec", "-o", "home"]) == 2
+    assert capsys.readouterr().err == "ats: v00, frame 12: depth/000012.png is missing\n"
+
+
+def test_check_lists_problems_with_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = make_toy_home(tmp_path / "home")
+    (home / "scene.glb").write_bytes(b"changed")
+    assert cli.main(["check", str(home)]) == 1
+    assert "scene.glb" in capsys.readouterr().out
+
+
+def test_check_tells_captures_from_homes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "capture.json").write_text('{"format": "ats-capture/1", "walkthrough": "gone", "videos": ["v00"]}')
+    assert cli.main(["check", str(tmp_path)]) == 1
+    assert "gone" in capsys.readouterr().out
