@@ -66,7 +66,8 @@ def mutual_matches(first: Array, second: Array, ratio: float = 0.85) -> Array:
     mutual = similarity.argmax(axis=0)[best] == rows
     similarity[rows, best] = -1.0
     rival = similarity.max(axis=1)
-    keep = mutual & (np.sqrt(np.maximum(1.0 - top, 0)) < ratio * np.sqrt(np.maximum(1.0 - rival, 1e-9)))
+    # The small constant makes exact duplicates ambiguous in spite of rounding.
+    keep = mutual & (np.sqrt(np.maximum(1.0 - top, 0) + 1e-6) < ratio * np.sqrt(np.maximum(1.0 - rival, 0) + 1e-6))
     return np.column_stack([rows[keep], best[keep]])
 
 
