@@ -17,6 +17,7 @@ from ats_sim.errors import AtsError, HomeError
 from ats_sim.files import sha256, write_json
 from ats_sim.manifest import (
     CLOCKS,
+    DEFAULT,
     HOME_FORMAT,
     UNITS,
     bundle_problems,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from ats_sim.gltf import Animation
 
 __all__ = ["Home", "PerceptionVolume", "check_home", "seal_home"]
-
-DEFAULT = Path(__file__).parent / "assets" / "homes" / "default"
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ UNITS = {"length": "m", "time": "s", "angle": "rad"}
 CLOCKS = {"behaviour_hz": 10, "past_frames": 8, "future_frames": 56}
 MAX_MANIFEST_BYTES = 4 * 2**20
 REQUIRED = ("scene.glb", "agent.glb", "agent.urdf", "perception.npz")
+DEFAULT = Path(__file__).parent / "assets" / "homes" / "default"
 TRAIN_HINT = "this home has no behaviour yet; run `ats train RECON -o HOME` and open what it writes"
 
 
