@@ -32,7 +32,9 @@ def test_consensus_survives_two_thirds_of_wild_frames() -> None:
     rng = np.random.default_rng(0)
     odometry = walk(30, 3)
     truth = rigid(yaw_matrix(1.1), np.array([2.0, -1.0, 0.3]))
-    poses = truth @ odometry @ rigid(exp_so3(rng.normal(scale=0.01, size=(30, 3))), rng.normal(scale=0.02, size=(30, 3)))
+    poses = (
+        truth @ odometry @ rigid(exp_so3(rng.normal(scale=0.01, size=(30, 3))), rng.normal(scale=0.02, size=(30, 3)))
+    )
     wild = rng.permutation(30)[:20]
     poses[wild] = rigid(exp_so3(rng.normal(size=(20, 3))), rng.uniform(-5, 5, size=(20, 3)))
     found = agree(poses, odometry, np.ones(30))
@@ -143,8 +145,9 @@ def test_mutual_matches_find_a_permutation_and_refuse_ambiguity() -> None:
 
 
 def test_cameras_are_read_back_as_written(tmp_path: Path) -> None:
-    video = RegisteredVideo(True, "", CAMERA, np.arange(3.0), walk(3, 1), np.full(3, 0.5), np.array([True, False, True]),
-                            {"surface": 0.9})
+    video = RegisteredVideo(
+        True, "", CAMERA, np.arange(3.0), walk(3, 1), np.full(3, 0.5), np.array([True, False, True]), {"surface": 0.9}
+    )
     Cameras({"v00": video}).write(tmp_path / "cameras.json")
     back = Cameras.read(tmp_path / "cameras.json").videos["v00"]
     np.testing.assert_allclose(back.T_world_camera, video.T_world_camera, atol=1e-6)

@@ -53,8 +53,14 @@ def walk(count: int, seed: int, spread: float = 2 * np.pi) -> Array:
     rng = np.random.default_rng(seed)
     angle = rng.uniform(0, 2 * np.pi) + np.linspace(0, spread, count, endpoint=False)
     phase = rng.uniform(0, 2 * np.pi)
-    eye = np.stack([2.1 + 0.5 * np.cos(0.7 * angle + phase), 1.5 + 0.35 * np.sin(angle + phase),
-                    FLOOR + 1.25 + 0.05 * np.sin(3 * angle)], axis=1)
+    eye = np.stack(
+        [
+            2.1 + 0.5 * np.cos(0.7 * angle + phase),
+            1.5 + 0.35 * np.sin(angle + phase),
+            FLOOR + 1.25 + 0.05 * np.sin(3 * angle),
+        ],
+        axis=1,
+    )
     target = eye + np.stack([np.cos(angle), np.sin(angle), np.full(count, -0.35)], axis=1)
     return look_at(eye, target)
 
@@ -74,8 +80,14 @@ def agent_mesh(place: Array) -> TriangleMesh:
     return box(place - half, place + half, np.random.default_rng(5), np.array([200.0, 120.0, 40.0]))
 
 
-def write_capture(folder: Path, *, odometry: tuple[bool, ...] = (True, False), foreign: bool = False,
-                  walkthrough: bool = True, frames: int = 21) -> Path:
+def write_capture(
+    folder: Path,
+    *,
+    odometry: tuple[bool, ...] = (True, False),
+    foreign: bool = False,
+    walkthrough: bool = True,
+    frames: int = 21,
+) -> Path:
     """A capture of one video per entry of `odometry`; with `foreign` one more from another home."""
     home, writer = room(), CaptureWriter(folder, quality=97)
     if walkthrough:
@@ -92,7 +104,9 @@ def write_capture(folder: Path, *, odometry: tuple[bool, ...] = (True, False), f
     return folder
 
 
-def _write_video(writer: CaptureWriter, name: str, where: TriangleMesh, index: int, odometry: bool, frames: int) -> None:
+def _write_video(
+    writer: CaptureWriter, name: str, where: TriangleMesh, index: int, odometry: bool, frames: int
+) -> None:
     cameras = walk(frames, 10 + index, spread=1.3 * np.pi)
     reported = drifting(cameras, 20 + index)
     caster, rng = Raycaster(where), np.random.default_rng(30 + index)
@@ -109,10 +123,17 @@ def _write_video(writer: CaptureWriter, name: str, where: TriangleMesh, index: i
             depths.append(depth)
             masks.append(mask)
             roots.append(rigid(np.eye(3), place))
-        video.ground_truth(T_world_camera=cameras, T_world_root=np.stack(roots), agent_mask=np.stack(masks),
-                           depth=np.stack(depths).astype(np.float32), joint_rotations=np.zeros((frames, 1, 3)),
-                           joint_rest=np.eye(4)[None], joint_parents=np.array([-1]), joint_names=np.array(["root"]),
-                           joint_positions=np.stack(roots)[:, None, :3, 3])
+        video.ground_truth(
+            T_world_camera=cameras,
+            T_world_root=np.stack(roots),
+            agent_mask=np.stack(masks),
+            depth=np.stack(depths).astype(np.float32),
+            joint_rotations=np.zeros((frames, 1, 3)),
+            joint_rest=np.eye(4)[None],
+            joint_parents=np.array([-1]),
+            joint_names=np.array(["root"]),
+            joint_positions=np.stack(roots)[:, None, :3, 3],
+        )
 
 
 def pose_errors(estimated: Array, true: Array) -> tuple[Array, Array]:
