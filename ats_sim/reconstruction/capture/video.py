@@ -125,7 +125,9 @@ class Video:
         picture = read_picture(paths[index], flag)
         if picture.dtype != dtype or picture.ndim != dimensions:
             wanted = f"{np.dtype(dtype).name} with {dimensions} dimensions"
-            raise CaptureError(f"{paths[index]} (frame {index}): holds {picture.dtype} {picture.shape}, must be {wanted}.")
+            raise CaptureError(
+                f"{paths[index]} (frame {index}): holds {picture.dtype} {picture.shape}, must be {wanted}."
+            )
         return picture
 
 

@@ -129,7 +129,9 @@ def screen(rng: np.random.Generator) -> Array:
     """A dark television with a faint reflection of a window."""
     y, x = np.mgrid[:90, :160]
     glow = 0.10 * np.exp(-(((x - 45) / 22) ** 2) - ((y - 30) / 16) ** 2)
-    return np.clip(np.ones((90, 160, 3)) * 0.05 + glow[..., None] * [0.8, 0.9, 1.0] + 0.01 * rng.random((90, 160, 1)), 0, 1)
+    return np.clip(
+        np.ones((90, 160, 3)) * 0.05 + glow[..., None] * [0.8, 0.9, 1.0] + 0.01 * rng.random((90, 160, 1)), 0, 1
+    )
 
 
 def clock(rng: np.random.Generator) -> Array:

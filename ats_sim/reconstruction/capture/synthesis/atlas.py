@@ -127,7 +127,9 @@ def _resized(picture: Array, width: int, height: int) -> Array:
     import cv2
 
     shrinks = width * height < picture.shape[0] * picture.shape[1]
-    smooth = cv2.resize(picture.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    smooth = cv2.resize(
+        picture.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
     return np.asarray(np.clip(smooth * 255 + 0.5, 0, 255)).astype(np.uint8)
 
 

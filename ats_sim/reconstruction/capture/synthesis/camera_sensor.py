@@ -60,7 +60,7 @@ class CameraSensor:
         # A table per channel: gains, soft clipping and gamma depend on the stored 8-bit value alone.
         light = _LINEAR[:, None] * gain
         soft = np.where(light < 0.75, light, 0.75 + 0.25 * (1 - np.exp(-(light - 0.75) / 0.25)))
-        table = srgb_from_linear(soft ** look.gamma)
+        table = srgb_from_linear(soft**look.gamma)
         picture = np.asarray(cv2.LUT(rgb, table.reshape(1, 256, 3)))
         if look.blur > 0:
             picture = cv2.GaussianBlur(picture, (3, 3), look.blur)

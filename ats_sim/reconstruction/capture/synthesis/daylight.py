@@ -52,11 +52,23 @@ def draw_daylight(rng: np.random.Generator, style: Literal["varied", "day", "eve
     level = rng.uniform(0.85, 1.2)
     warm = rng.uniform(0.0, 0.12)
     if kind == "evening":
-        return Daylight(to_sun, (0, 0, 0), _times((0.10, 0.13, 0.22), level), _times((1.7, 1.35, 0.92), level), _times((0.44, 0.36, 0.27), level))
+        return Daylight(
+            to_sun,
+            (0, 0, 0),
+            _times((0.10, 0.13, 0.22), level),
+            _times((1.7, 1.35, 0.92), level),
+            _times((0.44, 0.36, 0.27), level),
+        )
     sun = 1.9 * level if kind == "sunny" else 0.0
     sky = (1.7, 1.85, 2.05) if kind == "sunny" else (2.2, 2.25, 2.3)
     bounce = (0.62 + warm / 2, 0.60, 0.58 - warm / 2)
-    return Daylight(to_sun, (sun * (1 + warm), sun * 0.95, sun * (0.85 - warm)), _times(sky, level), (0, 0, 0), _times(bounce, level))
+    return Daylight(
+        to_sun,
+        (sun * (1 + warm), sun * 0.95, sun * (0.85 - warm)),
+        _times(sky, level),
+        (0, 0, 0),
+        _times(bounce, level),
+    )
 
 
 def _times(color: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
@@ -135,7 +147,12 @@ class LightTracer:
         to_source = source - points
         distance = np.linalg.norm(to_source, axis=1)
         direction = to_source / distance[:, None]
-        form = np.clip((direction * normals).sum(1), 0, 1) * np.clip(-direction @ facing, 0, 1) * area / (np.pi * (distance**2 + 0.25))
+        form = (
+            np.clip((direction * normals).sum(1), 0, 1)
+            * np.clip(-direction @ facing, 0, 1)
+            * area
+            / (np.pi * (distance**2 + 0.25))
+        )
         return self._where_seen(points, direction, distance, form, np.array(self._day.sky) * 2.2)
 
     def _bulb(self, points: Array, normals: Array, source: Array) -> Array:

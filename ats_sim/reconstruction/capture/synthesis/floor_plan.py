@@ -96,7 +96,12 @@ def _divide(rng: np.random.Generator, count: int) -> tuple[Room, ...]:
 
 def _walls(room: Room) -> list[Wall]:
     x0, y0, x1, y1 = room.bounds
-    corners = [((x0, y1), 0.0, x1 - x0), ((x1, y1), -np.pi / 2, y1 - y0), ((x1, y0), np.pi, x1 - x0), ((x0, y0), np.pi / 2, y1 - y0)]
+    corners = [
+        ((x0, y1), 0.0, x1 - x0),
+        ((x1, y1), -np.pi / 2, y1 - y0),
+        ((x1, y0), np.pi, x1 - x0),
+        ((x0, y0), np.pi / 2, y1 - y0),
+    ]
     return [Wall(np.array(origin), float(yaw), length) for origin, yaw, length in corners]
 
 
@@ -158,5 +163,7 @@ def _cut_windows(rng: np.random.Generator, rooms: tuple[Room, ...], walls: dict[
 def _is_outer(wall: Wall, rooms: tuple[Room, ...]) -> bool:
     probes = [wall.to_world(x, 2 * THICKNESS) for x in np.linspace(0.1, wall.length - 0.1, 20)]
     return not any(
-        room.bounds[0] < p[0] < room.bounds[2] and room.bounds[1] < p[1] < room.bounds[3] for p in probes for room in rooms
+        room.bounds[0] < p[0] < room.bounds[2] and room.bounds[1] < p[1] < room.bounds[3]
+        for p in probes
+        for room in rooms
     )

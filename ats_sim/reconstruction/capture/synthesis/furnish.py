@@ -163,7 +163,13 @@ class Furnisher:
                     number += 1
 
     def _try(
-        self, room: Room, candidate: Placed, *, margin: float = 0.0, respect_front: bool = True, beside: Placed | None = None
+        self,
+        room: Room,
+        candidate: Placed,
+        *,
+        margin: float = 0.0,
+        respect_front: bool = True,
+        beside: Placed | None = None,
     ) -> bool:
         x0, y0, x1, y1 = room.bounds
         box = candidate.outline(margin)
@@ -222,7 +228,8 @@ def shifted(plan: FloorPlan, placed: list[Placed], rng: np.random.Generator, mov
 def _stands_free(plan: FloorPlan, new: Placed, others: list[Placed]) -> bool:
     box = new.outline(0.03)
     inside = any(
-        box[0] > r.bounds[0] and box[1] > r.bounds[1] and box[2] < r.bounds[2] and box[3] < r.bounds[3] for r in plan.rooms
+        box[0] > r.bounds[0] and box[1] > r.bounds[1] and box[2] < r.bounds[2] and box[3] < r.bounds[3]
+        for r in plan.rooms
     )
     doors = any(overlap(box, (*(door - 0.7), *(door + 0.7))) for door in plan.doors)
     blocked = any(overlap(box, other.outline(0.02, front=min(other.piece.clearance, 0.55))) for other in others)

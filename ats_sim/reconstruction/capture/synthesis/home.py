@@ -70,7 +70,8 @@ def _usable(plan: FloorPlan, placed: list[Placed]) -> bool:
     nav, walk = cat_grid(plan, placed), person_grid(plan, placed)
     spots = _reachable(placed, nav)
     rooms = all(
-        sum(_share(grid, room.bounds) for grid in (nav, walk)) > 0.25 and _share(walk, room.bounds) > 0.08 for room in plan.rooms
+        sum(_share(grid, room.bounds) for grid in (nav, walk)) > 0.25 and _share(walk, room.bounds) > 0.08
+        for room in plan.rooms
     )
     doors = all(bool(grid.is_free(door)) for grid in (nav, walk) for door in plan.doors)
     furnished = {piece.piece.name for piece in placed} >= _NEEDED_PIECES

@@ -38,7 +38,7 @@ def planks(rng: np.random.Generator, color: Array, *, rows: int = 8, period: flo
         rows_here = slice(row * height, (row + 1) * height)
         cut, other = np.sort(rng.integers(0, n, 2))
         columns = np.arange(n)
-        tone[rows_here] = np.where((columns >= cut) & (columns < other), *(rng.normal(0, 0.10, 2)))[None]
+        tone[rows_here] = np.where((columns >= cut) & (columns < other), rng.normal(0, 0.1), rng.normal(0, 0.1))
         seam[row * height : row * height + 2] = -0.45
         seam[rows_here, cut : cut + 2] = seam[rows_here, other : other + 2] = -0.4
         grain[rows_here] = np.roll(grain[rows_here], int(rng.integers(n)), axis=1)
@@ -162,7 +162,7 @@ def make_materials(rng: np.random.Generator) -> Mapping[str, Material]:
         **{f"paint{k}": (lambda k=k: paint(rng, walls[k])) for k in range(4)},  # type: ignore[misc]
         "wallpaper": lambda: wallpaper(rng, walls[0], accents[2] * 0.6 + 0.3),
         "ceiling": lambda: paint(rng, np.array([0.93, 0.93, 0.91])),
-        "trim": lambda: plain(rng, np.array([0.92, 0.91, 0.88])),
+        "trim": lambda: plain(rng, np.array([0.90, 0.89, 0.86]), grain=0.015),
         "wood": lambda: wood(rng, oak * 0.8),
         "dark_wood": lambda: wood(rng, np.array([0.32, 0.20, 0.13])),
         "pale_wood": lambda: wood(rng, np.array([0.80, 0.68, 0.50])),
@@ -176,7 +176,7 @@ def make_materials(rng: np.random.Generator) -> Mapping[str, Material]:
         "rug": lambda: weave_rug(rng, np.stack([accents[1], accents[4], walls[2], greys[0]])),
         "rug_b": lambda: weave_rug(rng, np.stack([accents[5], walls[0], accents[3], greys[0]])),
         "stone": lambda: stone(rng, greys[0] * 1.2),
-        "white": lambda: plain(rng, np.array([0.90, 0.90, 0.89])),
+        "white": lambda: plain(rng, np.array([0.88, 0.88, 0.87]), grain=0.012),
         "metal": lambda: plain(rng, np.array([0.55, 0.56, 0.58])),
         "black": lambda: plain(rng, np.array([0.09, 0.09, 0.10])),
         "clay": lambda: plain(rng, np.array([0.70, 0.38, 0.25]), grain=0.07),

@@ -59,7 +59,7 @@ class NavGrid:
     def segment_free(self, start: ArrayLike, end: ArrayLike) -> bool:
         """Whether the straight way between two world points stays in free cells."""
         a, b = np.asarray(start, float), np.asarray(end, float)
-        count = max(2, int(np.ceil(np.linalg.norm(b - a) / (self.cell / 3))) + 1)
+        count = max(2, int(np.ceil(np.linalg.norm(b - a) / (self.cell / 6))) + 1)
         return bool(self.is_free(a + (b - a) * np.linspace(0, 1, count)[:, None]).all())
 
     def clearance(self) -> Array:
@@ -119,7 +119,9 @@ class NavGrid:
         kept = [0]
         while kept[-1] < len(way) - 1:
             here = kept[-1]
-            ahead = next((k for k in range(len(way) - 1, here + 1, -1) if self.segment_free(way[here], way[k])), here + 1)
+            ahead = next(
+                (k for k in range(len(way) - 1, here + 1, -1) if self.segment_free(way[here], way[k])), here + 1
+            )
             kept.append(ahead)
         return way[kept]
 

@@ -39,12 +39,21 @@ _SHIFTS: dict[Temper, tuple[float, float, float, float]] = {
     "sitting": (0.30, 0.05, 0.05, 0.60),
 }
 _REPLAN = 0.6
+_FEET = 0.35
 
 
 class Observer:
     """Follows the animal with a camera. ``style`` is the day's temper, others come and go in between."""
 
-    def __init__(self, layout: HomeLayout, rng: np.random.Generator, style: Temper, target: Array, *, away_from: Array | None = None):
+    def __init__(
+        self,
+        layout: HomeLayout,
+        rng: np.random.Generator,
+        style: Temper,
+        target: Array,
+        *,
+        away_from: Array | None = None,
+    ):
         self._layout, self._rng, self.style = layout, rng, style
         self._hand = Hand(rng, steadiness=1.4 if style == "fast" else 1.0)
         self.temper: Temper = style
@@ -81,18 +90,18 @@ class Observer:
     def _clear_gaze(self) -> Array:
         """The gaze, pushed away from the feet: nobody holds a phone straight down."""
         ahead = self._gaze[:2] - self.xy
-        distance = np.linalg.norm(ahead)
-        if distance < 0.35:
-            ahead = ahead * 0.35 / max(distance, 1e-6) if distance > 1e-6 else np.array([0.35, 0.0])
+        distance = float(np.linalg.norm(ahead))
+        if distance < _FEET:
+            ahead = ahead * _FEET / distance if distance > 1e-6 else np.array([_FEET, 0.0])
         return np.array([*(self.xy + ahead), self._gaze[2]])
 
     def _decide(self, target: Array, habit: Habit, avoid: Array | None) -> None:
         distance = float(np.linalg.norm(self.xy - target))
         content = habit.near <= distance <= habit.far and self._sees(self.xy, target)
-        if content and self.temper != "fast":
-            if self._rng.random() < 0.85 or self.temper == "sitting":
-                self._way = self.xy[None]
-                return
+        stays = self.temper == "sitting" or (self.temper != "fast" and self._rng.random() < 0.85)
+        if content and stays:
+            self._way = self.xy[None]
+            return
         goal = self._stand_point(target, habit, avoid)
         self._way = self._layout.walk.plan(self.xy, goal)
 
@@ -130,7 +139,9 @@ class Observer:
     def _walk(self, dt: float, top_speed: float) -> None:
         left = len(self._way)
         speed = float(np.linalg.norm(self.velocity[:2]))
-        remaining = float(np.linalg.norm(np.diff(np.vstack([self.xy, self._way]), axis=0), axis=1).sum()) if left else 0.0
+        remaining = (
+            float(np.linalg.norm(np.diff(np.vstack([self.xy, self._way]), axis=0), axis=1).sum()) if left else 0.0
+        )
         wanted = min(top_speed, np.sqrt(2 * 0.9 * remaining))
         speed += float(np.clip(wanted - speed, -2.0 * dt, 1.2 * dt))
         step = max(0.0, speed) * dt

@@ -30,7 +30,7 @@ def _grid(plan: FloorPlan, obstacles: list[Array], cell: float, radius: float) -
     x0, y0, x1, y1 = plan.bounds
     origin = np.array([x0 + cell / 2, y0 + cell / 2])
     shape = (int((x1 - x0) / cell), int((y1 - y0) / cell))
-    centres = origin + np.stack(np.mgrid[: shape[0], : shape[1]], -1) * cell
+    centres = origin + np.moveaxis(np.mgrid[: shape[0], : shape[1]], 0, -1) * cell
     floor = np.zeros(shape, bool)
     for room in plan.rooms:
         floor |= _inside(centres, np.array(room.bounds))

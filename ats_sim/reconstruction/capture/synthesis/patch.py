@@ -39,7 +39,9 @@ def moved(patches: Iterable[Patch], xyz: ArrayLike = (0, 0, 0), yaw: float = 0.0
     return [patch.moved(transform) for patch in patches]
 
 
-def quad(origin: ArrayLike, across: ArrayLike, down: ArrayLike, material: str, split: tuple[int, int] = (1, 1)) -> Patch:
+def quad(
+    origin: ArrayLike, across: ArrayLike, down: ArrayLike, material: str, split: tuple[int, int] = (1, 1)
+) -> Patch:
     """A flat piece from one corner along two edges, in ``split`` = (columns, rows) cells."""
     o, a, d = (np.asarray(v, float) for v in (origin, across, down))
     s, t = np.linspace(0, 1, split[0] + 1), np.linspace(0, 1, split[1] + 1)
@@ -65,14 +67,16 @@ def box(
     return [quad(*sides[f], top if f == "Z" and top else material) for f in faces]
 
 
-def cushion(center: Sequence[float], size: Sequence[float], material: str, *, radius: float, puff: float = 0.0) -> list[Patch]:
+def cushion(
+    center: Sequence[float], size: Sequence[float], material: str, *, radius: float, puff: float = 0.0
+) -> list[Patch]:
     """A box with round edges of ``radius``, swollen by ``puff`` metres in the middle of its upper side."""
     half = np.asarray(size, float) / 2
     radius = min(radius, float(half.min()) * 0.98)
     patches = []
     for flat in box((0, 0, -half[2]), size, material):
         across, down = flat.grid[0, 1] - flat.grid[0, 0], flat.grid[1, 0] - flat.grid[0, 0]
-        s, t = _rounded_steps(np.linalg.norm(across), radius), _rounded_steps(np.linalg.norm(down), radius)
+        s, t = (_rounded_steps(float(np.linalg.norm(edge)), radius) for edge in (across, down))
         grid = flat.grid[0, 0] + s[None, :, None] * across + t[:, None, None] * down
         inner = np.clip(grid, radius - half, half - radius)
         outward = grid - inner

@@ -44,6 +44,7 @@ def produce(output: Path, config: SynthesizeConfig) -> dict[str, Any]:
     """
     output = Path(output)
     started = perf_counter()
+    make_agent(config)  # an animal that is not modelled must fail before anything is written
     _claim(output, config)
     writer = CaptureWriter(output)
     jobs = [k for k in range(-1 if config.walkthrough else 0, config.videos) if not writer.has(_name(k))]

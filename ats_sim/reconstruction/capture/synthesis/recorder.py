@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from ats_sim.arrays import Array
+from ats_sim.errors import ConfigError
 from ats_sim.geometry import Intrinsics
 from ats_sim.mesh import SkinnedMesh
 from ats_sim.reconstruction.capture.synthesis.camera_sensor import Appearance, CameraSensor, draw_appearance
@@ -39,11 +40,15 @@ def phone_intrinsics(config: SynthesizeConfig) -> Intrinsics:
     """The device's camera: 52 degrees high, its principal point a little off the middle."""
     plain = Intrinsics.from_fov(float(_FOV), config.width, config.height)
     shift = config.width / 192
-    return Intrinsics(plain.fl_x, plain.fl_y, plain.cx + 0.9 * shift, plain.cy - 0.6 * shift, config.width, config.height)
+    return Intrinsics(
+        plain.fl_x, plain.fl_y, plain.cx + 0.9 * shift, plain.cy - 0.6 * shift, config.width, config.height
+    )
 
 
 def make_agent(config: SynthesizeConfig) -> Body:
-    """The animal of a capture."""
+    """The animal of a capture; raises ConfigError for one that is not modelled yet."""
+    if config.body != "cat":
+        raise ConfigError(f"Synthesis: body is {config.body!r}, but only 'cat' is modelled; use --body cat.")
     return make_body(config.body, np.random.default_rng([config.seed, 10]))
 
 

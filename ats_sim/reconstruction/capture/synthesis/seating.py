@@ -69,13 +69,17 @@ def bed(rng: np.random.Generator) -> Piece:
     """A bed whose head stands at the wall."""
     w, d = float(rng.uniform(1.3, 1.6)), 2.05
     patches = box((0, 0, 0.08), (w + 0.06, d, 0.2), "wood", faces="xXyYZ")
-    patches += [p for x in (-1, 1) for y in (-1, 1) for p in box((x * w / 2.3, y * d / 2.3, 0), (0.08, 0.08, 0.08), "wood")]
+    patches += [
+        p for x in (-1, 1) for y in (-1, 1) for p in box((x * w / 2.3, y * d / 2.3, 0), (0.08, 0.08, 0.08), "wood")
+    ]
     patches += box((0, d / 2 - 0.03, 0.08), (w + 0.1, 0.06, 0.85), "wood")
     patches += cushion((0, -0.02, 0.26), (w - 0.02, d - 0.1, 0.2), "linen", radius=0.06)
     patches += cushion((0, -0.28, 0.40), (w + 0.05, d - 0.62, 0.09), "blanket", radius=0.04, puff=0.02)
     patches += cushion((0, 0.32, 0.43), (w + 0.05, 0.28, 0.09), "linen", radius=0.04)
     for side in (-1, 1):
-        patches += cushion((side * w / 4, d / 2 - 0.27, 0.46), (w / 2 - 0.12, 0.38, 0.13), "linen", radius=0.06, puff=0.03)
+        patches += cushion(
+            (side * w / 4, d / 2 - 0.27, 0.46), (w / 2 - 0.12, 0.38, 0.13), "linen", radius=0.06, puff=0.03
+        )
     spots = tuple(
         Spot("bed", (side * w / 4, -0.35, 0.505), (side * (w / 2 + 0.34), -0.35), np.pi if side > 0 else 0.0)
         for side in (-1, 1)

@@ -22,7 +22,10 @@ def plant(rng: np.random.Generator) -> Piece:
     """A potted plant with bent leaves."""
     tall = float(rng.uniform(0.6, 1.2))
     pot = [(0.11, 0), (0.15, 0.26), (0.165, 0.26), (0.165, 0.3), (0.14, 0.3), (0.13, 0.25), (0.0, 0.25)]
-    patches = [lathe((0, 0, 0), pot, "clay", sides=14), bar((0, 0, 0.24), (0, 0, 0.28 + tall * 0.5), 0.012, "dark_wood")]
+    patches = [
+        lathe((0, 0, 0), pot, "clay", sides=14),
+        bar((0, 0, 0.24), (0, 0, 0.28 + tall * 0.5), 0.012, "dark_wood"),
+    ]
     for k in range(16):
         angle = k * 2.4 + rng.uniform(-0.3, 0.3)
         base_z = 0.27 + tall * 0.5 * (k / 15)
@@ -35,9 +38,14 @@ def plant(rng: np.random.Generator) -> Piece:
 
 def floor_lamp(rng: np.random.Generator) -> Piece:
     """A standing lamp with a paper shade."""
-    patches = [lathe((0, 0, 0), [(0.15, 0), (0.15, 0.02), (0.02, 0.03)], "metal"), bar((0, 0, 0.02), (0, 0, 1.45), 0.012, "metal")]
+    patches = [
+        lathe((0, 0, 0), [(0.15, 0), (0.15, 0.02), (0.02, 0.03)], "metal"),
+        bar((0, 0, 0.02), (0, 0, 1.45), 0.012, "metal"),
+    ]
     patches += [lathe((0, 0, 1.35), [(0.2, 0), (0.13, 0.3)], "lamp_shade", sides=16)]
-    return Piece("floor_lamp", tuple(patches), (0.4, 0.4), solids=((-0.15, -0.15, 0.15, 0.15),), height=1.7, lamp=(0, 0, 1.75))
+    return Piece(
+        "floor_lamp", tuple(patches), (0.4, 0.4), solids=((-0.15, -0.15, 0.15, 0.15),), height=1.7, lamp=(0, 0, 1.75)
+    )
 
 
 def feeding_place(rng: np.random.Generator) -> Piece:
@@ -71,7 +79,9 @@ def cardboard_box(rng: np.random.Generator) -> Piece:
 
 def cat_tree(rng: np.random.Generator) -> Piece:
     """A scratching post with platforms."""
-    patches = box((0, 0, 0), (0.5, 0.5, 0.05), "carpet") + [bar((0.1, 0.1, 0.05), (0.1, 0.1, 1.15), 0.05, "sisal", sides=10)]
+    patches = box((0, 0, 0), (0.5, 0.5, 0.05), "carpet") + [
+        bar((0.1, 0.1, 0.05), (0.1, 0.1, 1.15), 0.05, "sisal", sides=10)
+    ]
     patches += [bar((-0.14, -0.14, 0.05), (-0.14, -0.14, 0.5), 0.05, "sisal", sides=10)]
     patches += cushion((-0.1, -0.1, 0.5), (0.44, 0.44, 0.07), "carpet", radius=0.03)
     patches += cushion((0.06, 0.06, 1.15), (0.4, 0.4, 0.07), "carpet", radius=0.03)
@@ -85,7 +95,9 @@ def side_table(rng: np.random.Generator) -> Piece:
     patches += [lathe((0, 0, 0.5), [(0.0, 0.0), (0.22, 0.0), (0.22, 0.03), (0.0, 0.03)], "dark_wood", sides=16)]
     patches += [lathe((0, 0, 0.53), [(0.07, 0), (0.03, 0.1), (0.02, 0.22)], "blue_glaze")]
     patches += [lathe((0, 0, 0.72), [(0.15, 0), (0.09, 0.18)], "lamp_shade", sides=14)]
-    return Piece("side_table", tuple(patches), (0.45, 0.45), solids=((-0.16, -0.16, 0.16, 0.16),), height=0.95, lamp=(0, 0, 0.95))
+    return Piece(
+        "side_table", tuple(patches), (0.45, 0.45), solids=((-0.16, -0.16, 0.16, 0.16),), height=0.95, lamp=(0, 0, 0.95)
+    )
 
 
 def toys(rng: np.random.Generator) -> Piece:
@@ -113,7 +125,13 @@ def painting(rng: np.random.Generator, index: int) -> Piece:
 
 def wall_clock(rng: np.random.Generator) -> Piece:
     """A wall clock; hangs as a painting does."""
-    return Piece("clock", (quad((-0.15, -0.02, 0.15), (0.3, 0, 0), (0, 0, -0.3), "clock"),), (0.3, 0.03), solids=(), walkable=True)
+    return Piece(
+        "clock",
+        (quad((-0.15, -0.02, 0.15), (0.3, 0, 0), (0, 0, -0.3), "clock"),),
+        (0.3, 0.03),
+        solids=(),
+        walkable=True,
+    )
 
 
 def curtain(width: float, top: float, bottom: float) -> list[Patch]:

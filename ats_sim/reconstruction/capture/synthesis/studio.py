@@ -15,7 +15,7 @@ from ats_sim.rendering import Camera, Lighting, open_renderer
 
 HOME_LABEL, AGENT_LABEL = 1, 2
 _PROBE_CELL = 0.3
-_PROBE_HEIGHT = 0.3
+_PROBE_HEIGHTS = (0.3, 0.85)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Studio:
         """Moves the animal."""
         if self._agent is not None:
             self._renderer.update_vertices(self._handle, self._agent.posed(T_world_root, joint_rotations))
-            self._ambient = self._probe.at(T_world_root[:2, 3])
+            self._ambient = self._probe.at(T_world_root[:3, 3])
 
     def shoot(self, intrinsics: Intrinsics, T_world_camera: Array) -> Shot:
         """One picture; colours are averaged over the 3x3 samples about each pixel, depth is that of its centre."""
@@ -77,27 +77,28 @@ def _doubled(intrinsics: Intrinsics) -> Intrinsics:
 
 
 class _LightProbe:
-    """How bright it is at the height of the animal's back, on a coarse grid over the floor."""
+    """How bright it is around the animal's back, on a coarse grid over the floor and one at the height of a bed."""
 
     def __init__(self, layout: HomeLayout, day: Daylight, rng: np.random.Generator):
-        x0, y0 = layout.nav.origin
-        x1, y1 = layout.nav.to_world(np.array(layout.nav.free.shape) - 1)
-        self._origin = np.array([x0, y0])
-        self._shape = (int((x1 - x0) / _PROBE_CELL) + 1, int((y1 - y0) / _PROBE_CELL) + 1)
-        grid = np.stack(np.mgrid[: self._shape[0], : self._shape[1]], -1).reshape(-1, 2) * _PROBE_CELL + self._origin
-        points = np.concatenate([grid, np.full((len(grid), 1), _PROBE_HEIGHT)], 1)
+        low, high = layout.nav.origin, layout.nav.to_world(np.array(layout.nav.free.shape) - 1)
+        self._origin = low
+        shape = (len(_PROBE_HEIGHTS), *(((high - low) / _PROBE_CELL).astype(int) + 2))
+        cells = np.moveaxis(np.mgrid[: shape[1], : shape[2]], 0, -1).reshape(-1, 2) * _PROBE_CELL + low
+        points = np.concatenate([np.insert(cells, 2, height, axis=1) for height in _PROBE_HEIGHTS])
         light = LightTracer(layout, day, rng).irradiance(points, np.tile([0.0, 0.0, 1.0], (len(points), 1)))
-        level = light.mean(1).reshape(self._shape)
-        self._level = np.clip(level, 0.25 * np.median(level), 1.6)
+        level = light.mean(1)
+        # Probes inside furniture see no light at all; the animal never is where they are.
+        self._level = np.clip(level, 0.4 * np.median(level), 1.6).reshape(shape)
         mean = np.maximum(np.median(light, axis=0), 1e-3)
         red, green, blue = (mean / mean.mean()).tolist()
         self.tint = (float(red), float(green), float(blue))
 
-    def at(self, xy: Array) -> float:
-        """Brightness at a floor point, smoothed over the cells around it."""
-        cell = np.clip((xy - self._origin) / _PROBE_CELL, 0, np.array(self._shape) - 1.001)
-        i, j = cell.astype(int)
-        f, g = cell - [i, j]
-        part = self._level[i : i + 2, j : j + 2]
-        weights = np.outer([1 - f, f], [1 - g, g])[: part.shape[0], : part.shape[1]]
-        return float((part * weights).sum() / weights.sum())
+    def at(self, point: Array) -> float:
+        """Brightness at a point (3,), blended from the eight probes around it."""
+        steps = np.diff(_PROBE_HEIGHTS)[0]
+        cell = np.array([(point[2] - _PROBE_HEIGHTS[0] + 0.1) / steps, *(point[:2] - self._origin) / _PROBE_CELL])
+        cell = np.clip(cell, 0, np.array(self._level.shape) - 1.001)
+        k, i, j = cell.astype(int)
+        f, g, h = cell - [k, i, j]
+        weights = np.einsum("a,b,c->abc", [1 - f, f], [1 - g, g], [1 - h, h])
+        return float((self._level[k : k + 2, i : i + 2, j : j + 2] * weights).sum())

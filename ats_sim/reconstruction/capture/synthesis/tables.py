@@ -43,7 +43,9 @@ def dining_table(rng: np.random.Generator) -> Piece:
     patches += [quad((-0.3, 0.2, h + 0.003), (0.6, 0, 0), (0, -0.4, 0), "rug_b")]
     bowl = [(0.05, 0), (0.12, 0.05), (0.15, 0.09), (0.13, 0.08), (0.0, 0.03)]
     patches += [lathe((0, 0, h + 0.004), bowl, "blue_glaze", sides=14)]
-    patches += [lathe((x, 0.02 * k, h + 0.03), _ball(0.04), m) for k, (x, m) in enumerate([(-0.05, "clay"), (0.05, "leaf")])]
+    patches += [
+        lathe((x, 0.02 * k, h + 0.03), _ball(0.04), m) for k, (x, m) in enumerate([(-0.05, "clay"), (0.05, "leaf")])
+    ]
     patches += _mug(w / 2 - 0.25, -0.2, h, "clay")
     spot = Spot("hide", (0.0, 0.05, 0.0), (0.0, -d / 2 - 0.38), float(np.pi / 2))
     return Piece("dining_table", tuple(patches), (w, d), solids=rects, height=h, spots=(spot,))
@@ -82,7 +84,9 @@ def bookshelf(rng: np.random.Generator) -> Piece:
             depth = float(rng.uniform(-0.06, 0.0))
             material = f"books{int(rng.integers(BOOK_ROWS))}"
             patches += [quad((-w / 2 + 0.03, depth, z + 0.025 + tall), (w - 0.06, 0, 0), (0, 0, -tall), material)]
-            patches += [quad((-w / 2 + 0.03, d / 2, z + 0.025 + tall), (w - 0.06, 0, 0), (0, depth - d / 2, 0), "dark_wood")]
+            patches += [
+                quad((-w / 2 + 0.03, d / 2, z + 0.025 + tall), (w - 0.06, 0, 0), (0, depth - d / 2, 0), "dark_wood")
+            ]
     vase = [(0.04, 0), (0.08, 0.07), (0.07, 0.14), (0.03, 0.2), (0.045, 0.24)]
     patches += [lathe((w * 0.2, 0, h - 0.015), vase, "blue_glaze")]
     return Piece("bookshelf", tuple(patches), (w, d), height=h, clearance=0.4)
@@ -109,7 +113,10 @@ def counter(rng: np.random.Generator) -> Piece:
     patches += [quad((w / 2 - 0.6, -d / 2, h - 0.04), (0.6, 0, 0), (0, 0, -h + 0.12), "oven")]
     patches += box((0, -0.01, h - 0.04), (w + 0.02, d + 0.02, 0.04), "stone", faces="xXyYZz")
     patches += [quad((-0.75, 0.16, h + 0.002), (0.5, 0, 0), (0, -0.34, 0), "metal")]
-    patches += [bar((-0.5, 0.22, h), (-0.5, 0.22, h + 0.25), 0.015, "metal"), bar((-0.5, 0.22, h + 0.25), (-0.5, 0.05, h + 0.22), 0.013, "metal")]
+    patches += [
+        bar((-0.5, 0.22, h), (-0.5, 0.22, h + 0.25), 0.015, "metal"),
+        bar((-0.5, 0.22, h + 0.25), (-0.5, 0.05, h + 0.22), 0.013, "metal"),
+    ]
     patches += [quad((w / 2 - 0.57, 0.22, h + 0.003), (0.54, 0, 0), (0, -0.46, 0), "screen")]
     patches += [lathe((0.1, 0.12, h), [(0.06, 0), (0.06, 0.18), (0.055, 0.19), (0, 0.2)], "clay")]
     patches += box((0.32, 0.15, h), (0.16, 0.12, 0.24), "cushion_b")

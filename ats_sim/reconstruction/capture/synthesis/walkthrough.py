@@ -27,7 +27,9 @@ def walkthrough_poses(layout: HomeLayout, rng: np.random.Generator, times: Array
     poses = []
     for k, (x, y) in enumerate(position):
         eye = np.array([x, y, _EYE])
-        ahead = np.array([np.cos(heading[k]) * np.cos(pitch[k]), np.sin(heading[k]) * np.cos(pitch[k]), np.sin(pitch[k])])
+        ahead = np.array(
+            [np.cos(heading[k]) * np.cos(pitch[k]), np.sin(heading[k]) * np.cos(pitch[k]), np.sin(pitch[k])]
+        )
         dt = float(times[k] - times[k - 1]) if k else 0.1
         speed = float(np.linalg.norm(position[k] - position[k - 1])) / dt if k else 0.0
         poses.append(hand.hold(eye, eye + ahead, min(speed, 1.0), dt))
@@ -49,7 +51,9 @@ def _stops(layout: HomeLayout, rng: np.random.Generator) -> list[Array]:
             continue
         chosen = [points[np.argmax(room_here + rng.uniform(0, 0.1, len(points)))]]
         for _ in range(2):
-            gap = np.min([np.linalg.norm(points - stop, axis=1) for stop in chosen], axis=0) + 0.8 * np.minimum(room_here, 0.5)
+            gap = np.min([np.linalg.norm(points - stop, axis=1) for stop in chosen], axis=0) + 0.8 * np.minimum(
+                room_here, 0.5
+            )
             best = int(np.argmax(gap))
             if gap[best] > _STOP_SPACING * 0.75:
                 chosen.append(points[best])
