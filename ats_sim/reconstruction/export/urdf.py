@@ -89,15 +89,16 @@ def _capsule(points: Array) -> Capsule:
 def _link(name: str, shape: Capsule, centred: bool) -> list[str]:
     mass = shape.mass
     long = shape.length + 2 * shape.radius
-    across = max(MIN_INERTIA, mass * (3 * shape.radius**2 + long**2) / 12)
-    along = max(MIN_INERTIA, 0.5 * mass * shape.radius**2)
-    inertial = np.eye(4) if centred else shape.pose
+    inertia = max(MIN_INERTIA, mass * (3 * shape.radius**2 + long**2) / 12)
+    # The engine gets spherical joints wrong when a link's inertia is turned against its frame, so it is not turned and,
+    # to stay physical, the same about all axes.
+    inertial = np.eye(4) if centred else rigid(np.eye(3), shape.pose[:3, 3])
     return [
         f'  <link name="{name}">',
         "    <inertial>",
         f"      {_origin(inertial)}",
         f'      <mass value="{mass:.5f}"/>',
-        f'      <inertia ixx="{across:.3e}" ixy="0" ixz="0" iyy="{across:.3e}" iyz="0" izz="{along:.3e}"/>',
+        f'      <inertia ixx="{inertia:.3e}" ixy="0" ixz="0" iyy="{inertia:.3e}" iyz="0" izz="{inertia:.3e}"/>',
         "    </inertial>",
         "    <collision>",
         f"      {_origin(shape.pose)}",
