@@ -109,3 +109,29 @@ def test_auto_falls_back_to_ray_casting_and_says_why(monkeypatch: pytest.MonkeyP
     renderer = open_renderer("auto")
     assert renderer.name == "raycast"
     assert "nothing here" in renderer.note and "apt-get install" in renderer.note
+
+
+def wavy_ground(count: int) -> TriangleMesh:
+    """A height field of 2 (count - 1)^2 triangles over 8 x 8 m."""
+    x, y = np.meshgrid(np.linspace(-4, 4, count), np.linspace(-4, 4, count), indexing="ij")
+    vertices = np.stack([x, y, 0.2 * np.sin(3 * x) * np.cos(2 * y)], axis=-1).reshape(-1, 3)
+    index = np.arange(count * count).reshape(count, count)
+    a, b, c, d = index[:-1, :-1].ravel(), index[1:, :-1].ravel(), index[1:, 1:].ravel(), index[:-1, 1:].ravel()
+    colors = np.random.default_rng(1).integers(50, 255, (count * count, 3), dtype=np.uint8)
+    return TriangleMesh(vertices, np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]), colors=colors)
+
+
+@pytest.mark.parametrize("heading", np.linspace(0.0, 2 * np.pi, 5)[:-1])
+def test_leaving_out_what_is_not_in_view_changes_no_pixel(heading: float) -> None:
+    """A mesh that was updated is drawn whole, one that was not is drawn in the chunks that the camera may see."""
+    eye = np.array([0.5, -0.5, 0.9])
+    camera = Camera(CAMERA.intrinsics, look_at(eye, eye + [np.cos(heading), np.sin(heading), -0.3]))
+    mesh = wavy_ground(40)
+    renderer = open_renderer("moderngl")
+    handle = renderer.add(mesh, 1)
+    chunked = renderer.render(camera)
+    renderer.update_vertices(handle, mesh.vertices)
+    whole = renderer.render(camera)
+    renderer.close()
+    np.testing.assert_array_equal(chunked.depth, whole.depth)
+    np.testing.assert_array_equal(chunked.rgb, whole.rgb)
