@@ -208,6 +208,8 @@ def agent_scores(capture: Capture, model: Model4D, T_truth_world: Array | None =
         "moments": sum(len(part) for part in estimated),
         **root_scores(np.concatenate(estimated), np.concatenate(true)),
     }
+    if model.agent.skeleton.num_joints < 2:
+        same, reason = False, "n/a: the agent is rigid"
     if not same:
         return {**scores, "joint_position_m": reason, "joint_angle_rad": reason}
     angle = joint_angle_error(posed, model.agent.skeleton.joint_rest, rest)

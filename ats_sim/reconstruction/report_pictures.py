@@ -10,6 +10,7 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.mesh import TriangleMesh
+from ats_sim.reconstruction.scene.raycast import Raycaster
 
 CELL = 0.04
 EYE_LEVEL = 1.2
@@ -35,17 +36,16 @@ def jpeg_source(picture: Array) -> str:
 
 
 def floor_plan(mesh: TriangleMesh, floor: float) -> tuple[Array, Array]:
-    """The scene from above without what is over 1.2 m: picture (H,W,3) uint8 with +y up, and the world xy of its lower
-    left corner. One pixel is 4 cm."""
-    low = mesh.vertices[mesh.vertices[:, 2] < floor + EYE_LEVEL]
-    colors = mesh.colors if mesh.colors is not None else np.full(mesh.vertices.shape, 160, dtype=np.uint8)
-    colors = colors[mesh.vertices[:, 2] < floor + EYE_LEVEL]
-    corner = low[:, :2].min(axis=0)
-    cell = np.floor((low[:, :2] - corner) / CELL).astype(int)
-    picture = np.full((*(cell.max(axis=0)[::-1] + 1), 3), 245, dtype=np.uint8)
-    order = np.argsort(low[:, 2])
-    picture[cell[order, 1], cell[order, 0]] = colors[order]
-    return picture[::-1], corner
+    """The scene from 1.2 m above the floor, straight down: picture (H,W,3) uint8 with +y up, and the world xy of its
+    lower left corner. One pixel is 4 cm."""
+    corner, far = mesh.vertices[:, :2].min(axis=0), mesh.vertices[:, :2].max(axis=0)
+    columns, rows = np.ceil((far - corner) / CELL).astype(int) + 1
+    x, y = np.meshgrid(np.arange(columns) * CELL + corner[0], np.arange(rows)[::-1] * CELL + corner[1])
+    origins = np.stack([x, y, np.full_like(x, floor + EYE_LEVEL)], axis=-1).reshape(-1, 3)
+    caster = Raycaster(mesh)
+    _, face, weights = caster.cast(origins, np.broadcast_to([0.0, 0.0, -1.0], origins.shape))
+    picture = np.where((face >= 0)[:, None], caster.colors(face, weights), 245).astype(np.uint8)
+    return picture.reshape(rows, columns, 3), corner
 
 
 def plan_svg(mesh: TriangleMesh, floor: float, tracks: Sequence[tuple[str, Array, str]]) -> str:

@@ -54,14 +54,17 @@ def register(capture: Capture, config: ReconstructConfig) -> Cameras:
     """
     config = config.resolved()
     done: dict[str, RegisteredVideo] = {}
-    with steps(sum(len(recording) for recording in capture.recordings), "register") as progress:
+    work = sum(len(recording) for recording in capture.recordings) + sum(len(video) for video in capture.videos)
+    with steps(work, "register") as progress:
         scene = _first_map(capture, config, done, progress)
         pending = [_prepare(v, config, progress) for v in capture.videos if v.name not in done]
         grown = True
         while pending and grown:
             fresh: list[Prepared] = []
             for prepared in pending:
+                known = prepared.video.name in done
                 done[prepared.video.name] = _register_video(scene, prepared, config)
+                progress.advance(0 if known else len(prepared.video))
                 if done[prepared.video.name].accepted:
                     fresh.append(prepared)
             pending = [prepared for prepared in pending if not done[prepared.video.name].accepted]
@@ -83,7 +86,7 @@ def _first_map(capture: Capture, config: ReconstructConfig, done: dict[str, Regi
     frames = []
     for index in chosen:
         frames.append(observe(anchor, int(index), use_mask=use_mask, keypoints=config.keypoints_per_frame).keypoints)
-        progress.advance(len(anchor) // count)
+    progress.advance(len(anchor))
     fused = np.unique(np.linspace(0, len(anchor) - 1, min(len(anchor), config.max_fused_frames or 500)).astype(int))
     part = PosedFrames(anchor, fused, poses[fused])
     volume = empty_volume(_reach(capture, part), max(config.voxel_size or 0.0, REGISTRATION_VOXEL))

@@ -40,7 +40,7 @@ class Raycaster:
         distance, face, barycentric = self.cast(origins, rays)
         shape = (intrinsics.height, intrinsics.width)
         depth = np.where(face >= 0, distance, 0.0).astype(np.float32).reshape(shape)
-        return depth, face.reshape(shape), self._colors(face, barycentric).reshape(*shape, 3)
+        return depth, face.reshape(shape), self.colors(face, barycentric).reshape(*shape, 3)
 
     def cast(self, origins: Array, directions: Array) -> tuple[Array, Array, Array]:
         """First hits of N rays (N,3): distance (N,) in lengths of the direction (inf = miss), face (N,) int32
@@ -59,7 +59,8 @@ class Raycaster:
         weights = np.stack([1.0 - hits["u"] - hits["v"], hits["u"], hits["v"]], axis=-1)
         return distance, face, weights
 
-    def _colors(self, face: Array, barycentric: Array) -> Array:
+    def colors(self, face: Array, barycentric: Array) -> Array:
+        """Vertex colours (N,3) uint8 at points of faces (N,) with corner weights (N,3); 0 where the face is -1."""
         colors = np.zeros((len(face), 3), dtype=np.uint8)
         hit = face >= 0
         if self.mesh.colors is None:
