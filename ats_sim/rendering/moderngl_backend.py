@@ -24,9 +24,10 @@ from ats_sim.rendering.shaders import (
     SHADOW_VERTEX,
     SURFACE_FRAGMENT,
     SURFACE_VERTEX,
+    shadowed,
     textured,
 )
-from ats_sim.rendering.shadow import RESOLUTION, SOFTNESS, ShadowBox
+from ats_sim.rendering.shadow import RESOLUTION, SOFTNESS, ShadowBox, screen_rectangle
 
 GL_CLIP_DISTANCE0 = 0x3000
 MAPS = ("albedo_map", "normal_map", "depth_label_map", "shadow_map")
@@ -90,10 +91,17 @@ class ModernglRenderer:
                 vertex_shader=textured(SURFACE_VERTEX), fragment_shader=textured(SURFACE_FRAGMENT)
             )
             self._caster = context.program(vertex_shader=SHADOW_VERTEX, fragment_shader=SHADOW_FRAGMENT)
-            self._light = context.program(vertex_shader=LIGHT_VERTEX, fragment_shader=LIGHT_FRAGMENT)
-            self._screen = context.vertex_array(self._light, [])
+            self._light, self._shadow_light = (
+                context.program(vertex_shader=LIGHT_VERTEX, fragment_shader=source)
+                for source in (LIGHT_FRAGMENT, shadowed(LIGHT_FRAGMENT))
+            )
+            self._screens = {
+                program: context.vertex_array(program, []) for program in (self._light, self._shadow_light)
+            }
             for unit, name in enumerate(MAPS):
-                self._light[name].value = unit
+                for program in self._screens:
+                    if name in program:
+                        program[name].value = unit
             self._shadow_map = context.depth_texture((RESOLUTION, RESOLUTION))
             self._shadow_map.compare_func = "<="
             self._shadow_map.repeat_x = self._shadow_map.repeat_y = False
@@ -222,25 +230,32 @@ class ModernglRenderer:
         self._context.disable_direct(GL_CLIP_DISTANCE0)
 
     def _draw_light(self, target: _Target, camera: Camera, lighting: Lighting, box: ShadowBox | None) -> None:
-        light, intrinsics = self._light, camera.intrinsics
-        light["T_world_camera"].write(_columns(camera.T_world_camera))
-        light["pinhole"].value = (intrinsics.fl_x, intrinsics.fl_y, intrinsics.cx, intrinsics.cy)
-        light["lamp"].value = tuple(lighting.to_lamp)
-        light["light_color"].value = lighting.color
-        light["ambient"].value = lighting.ambient
-        light["strength"].value = lighting.strength
-        light["shadow"].value = lighting.shadow
-        light["horizon"].value = tuple(channel / 255.0 for channel in lighting.horizon)
-        light["zenith"].value = tuple(channel / 255.0 for channel in lighting.zenith)
-        light["any_shadow"].value = box is not None
-        if box is not None:
-            light["T_shadow_world"].write(_columns(box.biased()))
-            light["blur"].value = SOFTNESS / float(box.size[0])
         for unit, picture in enumerate((*target.maps, self._shadow_map)):
             picture.use(unit)
         target.picture.use()
         self._context.disable(self._context.DEPTH_TEST)
-        self._screen.render(vertices=3)
+        self._light_pixels(self._light, camera, lighting)
+        reach = None if box is None else screen_rectangle(box.corners(), camera)
+        if box is None or reach is None:
+            return
+        self._shadow_light["T_shadow_world"].write(_columns(box.biased()))
+        self._shadow_light["blur"].value = SOFTNESS / float(box.size[0])
+        self._shadow_light["shadow"].value = lighting.shadow
+        target.picture.scissor = reach
+        self._light_pixels(self._shadow_light, camera, lighting)
+        target.picture.scissor = None
+
+    def _light_pixels(self, program: Any, camera: Camera, lighting: Lighting) -> None:
+        intrinsics = camera.intrinsics
+        program["T_world_camera"].write(_columns(camera.T_world_camera))
+        program["pinhole"].value = (intrinsics.fl_x, intrinsics.fl_y, intrinsics.cx, intrinsics.cy)
+        program["lamp"].value = tuple(lighting.to_lamp)
+        program["light_color"].value = lighting.color
+        program["ambient"].value = lighting.ambient
+        program["strength"].value = lighting.strength
+        program["horizon"].value = tuple(channel / 255.0 for channel in lighting.horizon)
+        program["zenith"].value = tuple(channel / 255.0 for channel in lighting.zenith)
+        self._screens[program].render(vertices=3)
 
 
 def _open_context() -> Any:

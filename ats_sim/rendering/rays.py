@@ -11,6 +11,7 @@ from ats_sim.arrays import Array
 from ats_sim.errors import RenderError
 from ats_sim.rendering.body import Body
 from ats_sim.rendering.frame import Camera
+from ats_sim.rendering.shadow import screen_rectangle
 
 
 @dataclass
@@ -92,17 +93,15 @@ class Tracer:
 
 def rays_towards(body: Body, camera: Camera) -> Array:
     """Indices (K,) of the picture's rays that can hit a body: those inside the rectangle around its box."""
-    width, height = camera.intrinsics.width, camera.intrinsics.height
+    width = camera.intrinsics.width
     low, high = body.mesh.vertices.min(0), body.mesh.vertices.max(0)
     corners = np.stack(np.meshgrid(*np.stack([low, high], axis=1), indexing="ij"), axis=-1).reshape(-1, 3)
-    T_mesh_camera = np.linalg.inv(body.T_world_mesh) @ camera.T_world_camera
-    in_camera = (corners - T_mesh_camera[:3, 3]) @ T_mesh_camera[:3, :3]
-    if in_camera[:, 2].min() <= camera.near:
-        return np.arange(width * height)
-    u, v, _ = camera.intrinsics.project(in_camera)
-    columns = np.arange(max(0, int(np.floor(u.min()))), min(width, int(np.ceil(u.max())) + 1))
-    rows = np.arange(max(0, int(np.floor(v.min()))), min(height, int(np.ceil(v.max())) + 1))
-    return (rows[:, None] * width + columns[None, :]).reshape(-1)
+    in_world = corners @ body.T_world_mesh[:3, :3].T + body.T_world_mesh[:3, 3]
+    reach = screen_rectangle(in_world, camera)
+    if reach is None:
+        return np.zeros(0, dtype=np.int64)
+    left, top, across, down = reach
+    return np.asarray(((top + np.arange(down))[:, None] * width + left + np.arange(across)).reshape(-1))
 
 
 def _cut(start: Array, end: Array, climb: Array, room: float) -> None:

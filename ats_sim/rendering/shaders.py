@@ -74,9 +74,7 @@ LIGHT_FRAGMENT = """
 uniform sampler2D albedo_map;
 uniform sampler2D normal_map;
 uniform sampler2D depth_label_map;
-uniform sampler2DShadow shadow_map;
 uniform mat4 T_world_camera;
-uniform mat4 T_shadow_world;
 uniform vec4 pinhole;
 uniform vec3 lamp;
 uniform vec3 light_color;
@@ -84,9 +82,12 @@ uniform vec3 horizon;
 uniform vec3 zenith;
 uniform float ambient;
 uniform float strength;
+#ifdef SHADOWED
+uniform sampler2DShadow shadow_map;
+uniform mat4 T_shadow_world;
 uniform float shadow;
 uniform float blur;
-uniform bool any_shadow;
+#endif
 layout(location = 0) out vec4 out_color;
 
 vec3 decode(vec3 c) {
@@ -105,13 +106,16 @@ vec3 sky(vec3 ray) {
 }
 
 float lit_share(vec3 world) {
+#ifdef SHADOWED
     vec3 place = (T_shadow_world * vec4(world, 1.0)).xyz;
-    if (!any_shadow || any(lessThan(place, vec3(0.0))) || any(greaterThan(place, vec3(1.0)))) return 1.0;
-    float sum = 0.0;
-    for (int i = -1; i <= 1; i++)
-        for (int j = -1; j <= 1; j++)
-            sum += texture(shadow_map, vec3(place.xy + blur * vec2(i, j), place.z));
-    return 1.0 - shadow * (1.0 - sum / 9.0);
+    if (any(lessThan(place, vec3(0.0))) || any(greaterThan(place, vec3(1.0)))) return 1.0;
+    float sum = texture(shadow_map, place);
+    sum += texture(shadow_map, place + vec3(-blur, -blur, 0.0)) + texture(shadow_map, place + vec3(blur, -blur, 0.0));
+    sum += texture(shadow_map, place + vec3(-blur, blur, 0.0)) + texture(shadow_map, place + vec3(blur, blur, 0.0));
+    return 1.0 - shadow * (1.0 - sum / 5.0);
+#else
+    return 1.0;
+#endif
 }
 
 void main() {
@@ -155,3 +159,8 @@ void main() {}
 def textured(source: str) -> str:
     """The same program reading its colour from a texture instead of from the vertices."""
     return source.replace("#version 330", "#version 330\n#define TEXTURED", 1)
+
+
+def shadowed(source: str) -> str:
+    """The same program looking for shadows: a software rasterizer pays for them even where they are switched off."""
+    return source.replace("#version 330", "#version 330\n#define SHADOWED", 1)

@@ -10,11 +10,12 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.geometry import look_at
 from ats_sim.rendering.body import Body
+from ats_sim.rendering.frame import Camera
 
 RESOLUTION = 384
 SOFTNESS = 0.02
 """Spacing of the soft samples, metres."""
-REACH = 3.0
+REACH = 1.6
 """How far behind the casters a shadow still falls, metres."""
 MARGIN = 0.08
 BIAS = 0.015
@@ -53,3 +54,24 @@ class ShadowBox:
         moved = self.T_shadow_world.copy()
         moved[2, 3] -= BIAS / self.size[2]
         return moved
+
+    def corners(self) -> Array:
+        """(8, 3) corners in the world, metres."""
+        unit_corners = np.array([[x, y, z] for x in (0.0, 1.0) for y in (0.0, 1.0) for z in (0.0, 1.0)])
+        T_world_shadow = np.linalg.inv(self.T_shadow_world)
+        return np.asarray(unit_corners @ T_world_shadow[:3, :3].T + T_world_shadow[:3, 3])
+
+
+def screen_rectangle(points: Array, camera: Camera) -> tuple[int, int, int, int] | None:
+    """(left, top, width, height) in pixels around world points (N, 3); None if they are out of the picture.
+
+    Points behind the camera could be anywhere, so then it is the whole picture.
+    """
+    width, height = camera.intrinsics.width, camera.intrinsics.height
+    in_camera = (points - camera.position) @ camera.T_world_camera[:3, :3]
+    if in_camera[:, 2].min() <= camera.near:
+        return (0, 0, width, height) if in_camera[:, 2].max() > camera.near else None
+    u, v, _ = camera.intrinsics.project(in_camera)
+    left, right = max(0, int(np.floor(u.min()))), min(width, int(np.ceil(u.max())) + 1)
+    top, low = max(0, int(np.floor(v.min()))), min(height, int(np.ceil(v.max())) + 1)
+    return (left, top, right - left, low - top) if right > left and low > top else None
