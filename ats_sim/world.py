@@ -25,6 +25,7 @@ from ats_sim.starts import find_starts
 
 MAX_AGENTS = 16
 FACING_JITTER = 0.3  # radians; an episode begins with the agent in view, not dead centre
+STEEPEST_START = 0.6  # radians; nobody begins staring at their own feet
 MAX_FUTURES, MAX_FUTURE_STEPS = 256, 600
 EYES = Intrinsics.from_fov(float(np.deg2rad(60.0)), 128, 96)
 
@@ -267,12 +268,13 @@ class World:
             raise ConfigError(f"agent_poses: agent {worst} at {place} would start inside something")
 
     def _observer_start(self, rng: np.random.Generator, asked: Array | None, agent: Array) -> Array:
-        """(3,) x, y, yaw; drawn even where it is given, so that the stream does not depend on the options."""
+        """(4,) x, y, yaw, pitch; drawn even where it is given, so that the stream does not depend on the options."""
         place = self._starts.draw_observer(rng, agent)
         jitter = float(rng.uniform(-FACING_JITTER, FACING_JITTER))
         if asked is None:
-            facing = np.arctan2(agent[1] - place[1], agent[0] - place[0])
-            return np.array([place[0], place[1], facing + jitter])
+            x, y, z = agent - np.array([place[0], place[1], self._options.eye_height])
+            pitch = float(np.clip(np.arctan2(z, np.hypot(x, y)), -STEEPEST_START, STEEPEST_START))
+            return np.array([place[0], place[1], np.arctan2(y, x) + jitter, pitch])
         if float(self.observer.clearance(asked[:2])) <= 0.0:
             raise ConfigError(f"observer_pose: {asked[:2].tolist()} is not free; the observer would stand in something")
-        return asked
+        return np.array([*asked, 0.0])

@@ -181,15 +181,20 @@ def test_a_spec_survives_json(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
     again.close()
 
 
-@pytest.mark.parametrize("vectors", ["sync"])
-def test_it_vectorises(home: Path, vectors: str) -> None:
-    made = gymnasium.make_vec(
-        "ATSHome-v0", num_envs=2, vectorization_mode=vectors, home=str(home), policy=ScriptedMind()
-    )
-    made.reset(seed=0)
-    observation, *_, info = made.step(np.zeros((2, 4), dtype=np.float32))
-    assert observation["agent_joints"].shape == (2, 78) and info["goal"].shape == (2, 1, 3)
-    made.close()
+def test_workers_and_one_process_give_the_same_bits(home: Path) -> None:
+    seen = []
+    for mode, kwargs in (("sync", {}), ("async", {"context": "forkserver"})):
+        made = gymnasium.make_vec(
+            "ats_sim:ATSHome-v0", num_envs=2, vectorization_mode=mode, vector_kwargs=kwargs,
+            home=str(home), policy=ScriptedMind(),
+        )  # fmt: skip
+        made.reset(seed=0)
+        for _ in range(20):
+            observation, *_, info = made.step(np.full((2, 4), 0.3, dtype=np.float32))
+        assert observation["agent_joints"].shape == (2, 78) and info["goal"].shape == (2, 1, 3)
+        seen.append(b"".join(observation[name].tobytes() for name in sorted(observation)))
+        made.close()
+    assert seen[0] == seen[1]
 
 
 @pytest.mark.parametrize("camera", ["observer", "third_person", "birdseye"])

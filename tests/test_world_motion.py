@@ -154,7 +154,7 @@ def test_several_agents_live_in_one_batch(home: Home) -> None:
 
 
 def test_starts_are_free_supported_by_data_and_varied(world: World) -> None:
-    starts = []
+    starts, seen = [], []
     for seed in range(40):
         world.reset(np.random.default_rng(seed))
         place = world.agents[0].T_world_root[:3, 3]
@@ -162,7 +162,8 @@ def test_starts_are_free_supported_by_data_and_varied(world: World) -> None:
         assert toy_distance(place) > 0.0 and world.measure().data_support[0] > 0.0
         assert column_distance(*world.observer.pose[:2]) > RADIUS - SLACK
         assert 0.7 < world.measure().distance[0] < 4.1
-    assert len(np.unique(np.round(starts, 3), axis=0)) > 30
+        seen.append(world.measure().visible[0] > 0.0)
+    assert len(np.unique(np.round(starts, 3), axis=0)) > 30 and np.mean(seen) > 0.8
 
 
 BAD_ACTIONS = {
