@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
@@ -130,6 +131,8 @@ def _run_in_processes(output: Path, config: SynthesizeConfig, jobs: list[int], b
 def _begin(counter: Synchronized[int]) -> None:
     global _counter
     _counter = counter
+    # As many processes as cores draw in software; more threads in each would only get in each other's way.
+    os.environ.setdefault("LP_NUM_THREADS", "1")
 
 
 def _count() -> None:
