@@ -9,7 +9,7 @@ import pytest
 from cat_home import TestRoom, make_room
 
 from ats_sim.errors import ArrayError, CaptureError
-from ats_sim.reconstruction.capture.synthesis.cat_body import Body, make_body
+from ats_sim.reconstruction.capture.synthesis.cat_body import FEET, Body, make_body
 from ats_sim.reconstruction.capture.synthesis.mind import AgentState, Mind
 from ats_sim.reconstruction.capture.synthesis.territory import Territory
 
@@ -92,6 +92,26 @@ def test_comes_to_look_at_a_calm_observer(body: Body, room: TestRoom) -> None:
         closest += met[-1:]
     assert len(closest) >= 3
     assert np.min(closest) > 0.7 and np.max(closest) < 1.3
+
+
+def test_paws_hold_in_everyday_life(body: Body, room: TestRoom) -> None:
+    index = [body.skeleton.joint_names.index(f"{foot}_paw") for foot in FEET]
+    mind = Mind(room, body, np.random.default_rng(2), START)
+    slips: list[float] = []
+    anchor, held = np.zeros((4, 3)), np.zeros(4, dtype=bool)
+    worst = np.zeros(4)
+    for _ in range(900):
+        state = mind.step(0.1, np.array([-1.5, 0.5, 1.4]), np.zeros(3))
+        joints = body.skeleton.forward_kinematics(state.T_world_root, state.joint_rotations)[index]
+        points = np.einsum("nij,nj->ni", joints[:, :3, :3], body.pads) + joints[:, :3, 3]
+        planted = mind.motor.planted
+        # A swing between two pictures of the life shows as a step of the planted pad: a new stance.
+        new = planted & (~held | (np.linalg.norm(mind.motor.pads - anchor, axis=1) > 1e-6))
+        slips += worst[new | (held & ~planted)].tolist()
+        worst = np.where(new, 0.0, np.maximum(worst, np.linalg.norm(points - mind.motor.pads, axis=1)))
+        anchor, held = mind.motor.pads.copy(), planted
+    assert len(slips) > 200
+    assert np.mean(np.array(slips) > 0.01) < 0.04
 
 
 def test_same_seed_same_life(body: Body, room: TestRoom) -> None:

@@ -43,7 +43,7 @@ def stance_slips(points: np.ndarray, planted: np.ndarray) -> list[float]:
         Command(speed=0.65),
         Command(speed=1.4),
         Command(speed=1.9),
-        Command(turn_rate=1.8),
+        Command(turn_rate=2.0),
         Command(speed=0.5, turn_rate=1.2),
     ],
 )
@@ -81,8 +81,11 @@ def test_trot_moves_diagonal_pairs(body: Body) -> None:
         motor.advance(0.01, Command(speed=1.6))
         if step > 150:
             lf, rf, lh, rh = motor.planted
-            together.append((lf == rh) and (rf == lh))
-    assert np.mean(together) > 0.95
+            together.append([lf == rh, rf == lh, lf != rf])
+    diagonal_left, diagonal_right, alternating = np.mean(together, axis=0)
+    assert min(diagonal_left, diagonal_right) > 0.88
+    # Below a duty of one half both pairs are in the air for a moment of every stride.
+    assert alternating > 0.7
 
 
 @pytest.mark.parametrize("name", sorted(POSTURES))

@@ -6,7 +6,7 @@ cadence, duty and phase lags change with speed. A standing animal whose paws lie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,8 +17,12 @@ TROT_LAGS = np.array([0.5, 1.0, 0.0, 0.5])
 TURN_SPEED = 0.28
 """Metres per second of stepping that one radian per second of turning is worth."""
 MOVING = 0.04
+REACH = 0.13
+"""A planted paw that trails further than this is lifted before its time, metres."""
 MISPLACED = 0.018
 """A resting paw further than this from its place is stepped, metres."""
+
+_PARTNER = np.array([1, 0, 3, 2])
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,18 @@ class BodyMotion:
         """Speed that the legs must serve, turning included."""
         return float(np.hypot(*self.velocity)) + TURN_SPEED * abs(self.turn_rate)
 
+    @property
+    def reach(self) -> float:
+        """How far a planted paw may trail, metres; less in turns, where the trunk twists away from it as well."""
+        return REACH - 0.02 * min(abs(self.turn_rate), 2.0)
+
+    def drift(self, neutral: Array) -> Array:
+        """(4, 2) velocity of the places under the body where pads (4, 3) stand, world."""
+        cosine, sine = np.cos(self.yaw), np.sin(self.yaw)
+        x = cosine * neutral[:, 0] - sine * neutral[:, 1]
+        y = sine * neutral[:, 0] + cosine * neutral[:, 1]
+        return self.velocity + self.turn_rate * np.stack([-y, x], axis=-1)
+
     def footprints(self, neutral: Array, ahead: Array) -> Array:
         """Where pads (4, 3) of a standing body would be `ahead` (4,) seconds from now, (4, 3) world."""
         yaw = self.yaw + self.turn_rate * ahead
@@ -104,41 +120,53 @@ class Footing:
         """Step the feet: `neutral` (4, 3) are the pads under a body at rest in its heading frame."""
         timing = cadence(motion.stepping_speed)
         moving = motion.stepping_speed > MOVING
-        prints = motion.footprints(neutral, np.zeros(4))
-        error = np.hypot(*(self.pads - prints)[:, :2].T)
+        offset = motion.footprints(neutral, np.zeros(4)) - self.pads
+        error = np.hypot(offset[:, 0], offset[:, 1])
         if not (moving or self.swinging.any() or (error > MISPLACED).any()):
             return
-        frequency = timing.frequency if moving else 1.7 + float(np.clip(12.0 * (error.max() - 0.03), 0.0, 0.9))
-        before = (self.phase - timing.lags) % 1.0
-        self.phase = (self.phase + frequency * dt) % 1.0
+        if not moving:
+            hurry = min(max(12.0 * (float(error.max()) - 0.03), 0.0), 0.9)
+            timing = replace(timing, frequency=1.7 + hurry)
+        self.phase = (self.phase + timing.frequency * dt) % 1.0
         now = (self.phase - timing.lags) % 1.0
-        landed = self.swinging & ((now < before) | (now < timing.duty))
-        wanted = (now >= timing.duty) & (moving | (error > 0.5 * MISPLACED)) & ~self.swinging
-        self._land(landed, motion, neutral, timing, now)
-        self._lift_off[wanted] = self.pads[wanted]
-        self.swinging |= wanted
-        self._swing(motion, neutral, timing, frequency, now)
+        swing_time = (1.0 - timing.duty) / timing.frequency
+        self.progress[self.swinging] += dt / swing_time
+        late = np.clip((now - timing.duty) / (1.0 - timing.duty), 0.0, 0.5)
+        half_stance = 0.5 * motion.stepping_speed * timing.duty / timing.frequency
+        reach = min(motion.reach, max(0.045, 1.2 * half_stance)) if moving else 0.0
+        lifting = self._lifting(now >= timing.duty, reach, motion, neutral, offset, error)
+        self._lift_off[lifting] = self.pads[lifting]
+        self.progress[lifting] = late[lifting]
+        self.swinging |= lifting
+        self._swing(motion, neutral, timing, swing_time)
 
-    def _targets(self, motion: BodyMotion, neutral: Array, timing: Cadence, until_landing: Array) -> Array:
+    def _lifting(
+        self, due: Array, reach: float, motion: BodyMotion, neutral: Array, offset: Array, error: Array
+    ) -> Array:
+        """Which planted paws begin to swing: those whose time has come and that trail, and those beyond `reach`.
+
+        A body that sets off has all paws under it, so some of them trail too far before the stride comes to them.
+        A reach of 0 is that of a body at rest, whose misplaced paws alone are due.
+        """
+        if reach <= 0.0:
+            return due & ~self.swinging & (error > 0.5 * MISPLACED)
+        drift = motion.drift(neutral)
+        trailing = (offset[:, :2] * drift).sum(axis=1) / np.maximum(np.hypot(drift[:, 0], drift[:, 1]), 1e-6)
+        # Both paws of a girdle leave the ground together only where one of them could not hold on.
+        far = (trailing > reach) & (~self.swinging[_PARTNER] | (trailing > motion.reach))
+        lifting: Array = ~self.swinging & ((due & (trailing > 0.0)) | far)
+        return lifting
+
+    def _swing(self, motion: BodyMotion, neutral: Array, timing: Cadence, swing_time: float) -> None:
+        if not self.swinging.any():
+            return
+        landed = self.swinging & (self.progress >= 1.0)
+        share = np.clip(self.progress, 0.0, 1.0)
         stance = timing.duty / timing.frequency
-        return motion.footprints(neutral, until_landing + 0.5 * stance)
-
-    def _land(self, landed: Array, motion: BodyMotion, neutral: Array, timing: Cadence, now: Array) -> None:
-        if not landed.any():
-            return
-        targets = self._targets(motion, neutral, timing, -now / timing.frequency)
-        self.pads[landed] = targets[landed]
-        self.swinging[landed] = False
-        self.progress[landed] = 0.0
-
-    def _swing(self, motion: BodyMotion, neutral: Array, timing: Cadence, frequency: float, now: Array) -> None:
-        air = self.swinging
-        if not air.any():
-            return
-        share = np.clip((now - timing.duty) / (1.0 - timing.duty), 0.0, 1.0)
-        targets = self._targets(motion, neutral, timing, (1.0 - now) / frequency)
+        targets = motion.footprints(neutral, (1.0 - self.progress) * swing_time + 0.5 * stance)
         eased = share * share * (3.0 - 2.0 * share)
         flight = self._lift_off + (targets - self._lift_off) * eased[:, None]
         flight[:, 2] += timing.lift * np.sin(np.pi * share)
-        self.pads[air] = flight[air]
-        self.progress[air] = np.maximum(share[air], 1e-3)
+        self.pads[self.swinging] = flight[self.swinging]
+        self.swinging &= ~landed
+        self.progress[landed] = 0.0

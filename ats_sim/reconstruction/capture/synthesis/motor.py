@@ -26,7 +26,7 @@ from ats_sim.reconstruction.capture.synthesis.postures import (
 )
 
 MAX_SPEED = 2.1
-MAX_TURN_RATE = 3.2
+MAX_TURN_RATE = 2.6
 MAX_SUBSTEP = 0.05
 _ACCELERATION = 2.8
 _TURN_ACCELERATION = 14.0

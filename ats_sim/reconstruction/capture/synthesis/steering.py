@@ -9,6 +9,7 @@ from ats_sim.reconstruction.capture.synthesis.motor import MAX_TURN_RATE
 from ats_sim.reconstruction.capture.synthesis.nav_grid import NavGrid
 
 LOOK_AHEAD = 0.28
+STROLL_TURN_RATE = 2.0
 BERTH = 0.60
 """Distance kept from the observer in passing, metres."""
 
@@ -50,7 +51,8 @@ def turn_towards(target: Array, position: Array, yaw: float, speed: float) -> tu
     """Speed and turn rate that lead to a point (2,); turns on the spot where it lies behind."""
     toward = target - position
     error = float((np.arctan2(toward[1], toward[0]) - yaw + np.pi) % (2.0 * np.pi) - np.pi)
-    turn = float(np.clip(4.0 * error, -MAX_TURN_RATE, MAX_TURN_RATE))
+    limit = MAX_TURN_RATE if speed > 1.0 else STROLL_TURN_RATE
+    turn = float(np.clip(4.0 * error, -limit, limit))
     ease = float(np.clip(1.35 - abs(error), 0.0, 1.0))
     # Slower in bends: the chord to the carrot must not be overshot.
     return speed * ease, turn
