@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,79 +11,82 @@ import onnxruntime
 import pytest
 import torch
 from torch_sessions import torch_policy
-from toy_policy import ToyBehaviour
 from toy_recon import write_toy_recon
 
+from ats_sim.denoising import Normalisation
 from ats_sim.errors import HomeError, PolicyError, TrainingError
 from ats_sim.files import read_json, write_json
 from ats_sim.home import Home, seal_home
-from ats_sim.models.config import TrainConfig
+from ats_sim.models.checkpoints import read_checkpoint
+from ats_sim.models.config import TrainConfig, size_of
 from ats_sim.models.evaluation import evaluate_behaviour
-from ats_sim.models.onnx_export import OUTPUTS, example_inputs, export_policy, graph_inputs
-from ats_sim.models.training import train
+from ats_sim.models.hierarchy import Behaviour
+from ats_sim.models.onnx_export import OUTPUTS, example_inputs, graph_inputs
+from ats_sim.models.training import Lesson, build, prepare, train
 from ats_sim.models.windows import perception_at
+from ats_sim.perception import patch_channels
 from ats_sim.policy import GRAPHS, Policy
 
-TINY = TrainConfig(steps=4, batch=2, path_width=8, pose_width=8, threads=1, ablate=("observer",))
+TINY = TrainConfig(steps=4, batch=2, path_width=8, pose_width=8, threads=1, ablate=("observer",), learning_rate=0.03)
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """One training, shared by the tests of this file: an export costs half a minute."""
+
+    recon: Path
+    folder: Path
+    summary: dict[str, Any]
+    lesson: Lesson
+    networks: Behaviour
+    normalisation: Normalisation
+    channels: tuple[str, ...]
 
 
 @pytest.fixture(scope="module")
-def toy() -> ToyBehaviour:
-    return ToyBehaviour(seed=3)
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    root = tmp_path_factory.mktemp("export")
+    recon = write_toy_recon(root / "recon", videos=3, frames=75)
+    summary = train(recon, root / "home", TINY)
+    lesson = prepare(recon, TINY)
+    maker, learner = build(lesson, TINY, size_of(TINY))
+    learner.restore(read_checkpoint(root / "home.training" / "checkpoint.safetensors")[0])
+    channels = patch_channels(maker.volume)
+    return Trained(recon, root / "home", summary, lesson, learner.averaged(), maker.normalisation, channels)
 
 
-@pytest.fixture(scope="module")
-def exported(toy: ToyBehaviour, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights, exported and sealed into a home."""
-    recon = write_toy_recon(tmp_path_factory.mktemp("export") / "recon", videos=1, frames=80)
-    folder = recon / "home"
-    export_policy(
-        folder,
-        toy.networks,
-        toy.normalisation,
-        joint_names=toy.skeleton.joint_names,
-        channels=toy.channels,
-        calls=4,
-        training={"held_out": []},
-    )
-    reseal(folder)
-    return folder
+def copied(trained: Trained, folder: Path) -> Path:
+    return Path(shutil.copytree(trained.folder, folder))
 
 
-def reseal(folder: Path) -> None:
-    home = Home.load(folder, require_policy=False) if not (folder / "policy.json").exists() else None
-    toy = ToyBehaviour()
-    seal_home(
-        folder,
-        name="toy",
-        skeleton=toy.skeleton,
-        T_home_scene=np.eye(4) if home is None else home.T_home_scene,
-        provenance={},
-        metrics={},
-    )
+def reseal(folder: Path, trained: Trained) -> None:
+    home = trained.lesson.home
+    seal_home(folder, name="toy", skeleton=home.skeleton, T_home_scene=home.T_home_scene, provenance={}, metrics={})
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7])
-def test_onnx_computes_what_torch_computes(exported: Path, toy: ToyBehaviour, batch: int) -> None:
+def test_onnx_computes_what_torch_computes(trained: Trained, batch: int) -> None:
     """Every graph, within 1e-4, at several batch sizes."""
-    shapes = graph_inputs(toy.normalisation, len(toy.channels))
+    shapes = graph_inputs(trained.normalisation, len(trained.channels))
     generator = torch.Generator().manual_seed(batch)
     for name in GRAPHS:
         inputs = example_inputs(shapes[name], batch, generator)
         with torch.no_grad():
-            expected = toy.networks.get_submodule(name)(*inputs.values())
+            expected = trained.networks.get_submodule(name)(*inputs.values())
         expected = expected if isinstance(expected, tuple) else (expected,)
-        session = onnxruntime.InferenceSession(str(exported / f"{name}.onnx"), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(trained.folder / f"{name}.onnx"), providers=["CPUExecutionProvider"])
         found = session.run(list(OUTPUTS[name]), {key: value.numpy() for key, value in inputs.items()})
         for true, got in zip(expected, found, strict=True):
             np.testing.assert_allclose(got, true.numpy(), atol=1e-4, err_msg=name)
 
 
-def test_plans_equal_those_of_torch(exported: Path, toy: ToyBehaviour) -> None:
+def test_plans_equal_those_of_torch(trained: Trained) -> None:
     """The whole loop, through the home, plans what the networks plan in torch."""
-    policy = Policy.load(Home.load(exported))
-    reference = torch_policy(toy.networks, toy.normalisation, toy.skeleton.joint_names, toy.channels)
-    perceptions = [perception_at(toy.recording, frame, toy.volume) for frame in (20, 33)]
+    policy = Policy.load(Home.load(trained.folder))
+    home, recording = trained.lesson.home, trained.lesson.recordings[0]
+    joints = home.skeleton.joint_names
+    reference = torch_policy(trained.networks, trained.normalisation, joints, trained.channels, hidden=TINY.ablate)
+    perceptions = [perception_at(recording, frame, home.perception) for frame in (20, 33)]
     rngs = [[np.random.default_rng(seed) for seed in (1, 2)] for _ in range(2)]
     for got, true in zip(policy.plan(perceptions, rngs[0]), reference.plan(perceptions, rngs[1]), strict=True):
         for name in true.__dataclass_fields__:
@@ -90,12 +94,12 @@ def test_plans_equal_those_of_torch(exported: Path, toy: ToyBehaviour) -> None:
     assert policy.providers == ("CPUExecutionProvider",)
 
 
-def test_graphs_draw_no_noise(exported: Path) -> None:
+def test_graphs_draw_no_noise(trained: Trained) -> None:
     """No random operator in any graph: noise is an input."""
     import onnx
 
     for name in GRAPHS:
-        operators = {node.op_type for node in onnx.load(str(exported / f"{name}.onnx")).graph.node}
+        operators = {node.op_type for node in onnx.load(str(trained.folder / f"{name}.onnx")).graph.node}
         assert not {op for op in operators if "Random" in op or op in ("Bernoulli", "Multinomial", "Dropout")}
 
 
@@ -109,53 +113,58 @@ def test_graphs_draw_no_noise(exported: Path) -> None:
     ],
 )
 def test_policies_that_do_not_fit_are_refused(
-    exported: Path, tmp_path: Path, change: dict[str, Any], message: str
+    trained: Trained, tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     """Another perception, another clock, broken numbers, another body: one typed error before anything runs."""
-    folder = tmp_path / "home"
-    shutil.copytree(exported, folder)
+    folder = copied(trained, tmp_path / "home")
     write_json(folder / "policy.json", read_json(folder / "policy.json", HomeError) | change)
-    reseal(folder)
+    reseal(folder, trained)
     with pytest.raises((PolicyError, HomeError), match=message):
         Policy.load(Home.load(folder))
 
 
-def test_a_graph_that_is_none_is_refused(exported: Path, tmp_path: Path) -> None:
+def test_a_graph_that_is_none_is_refused(trained: Trained, tmp_path: Path) -> None:
     """Rubbish behind a right hash, and a graph in another one's place."""
-    folder = tmp_path / "home"
-    shutil.copytree(exported, folder)
+    folder = copied(trained, tmp_path / "home")
     (folder / "goal.onnx").write_bytes(b"rubbish")
-    reseal(folder)
+    reseal(folder, trained)
     with pytest.raises(PolicyError, match="goal.onnx"):
         Policy.load(Home.load(folder))
-    shutil.copyfile(exported / "pose.onnx", folder / "goal.onnx")
-    reseal(folder)
+    shutil.copyfile(trained.folder / "pose.onnx", folder / "goal.onnx")
+    reseal(folder, trained)
     with pytest.raises(PolicyError, match="graph goal"):
         Policy.load(Home.load(folder))
 
 
-def test_homes_without_policy_are_refused(tmp_path: Path) -> None:
+def test_homes_without_policy_are_refused(trained: Trained) -> None:
     """The way out is named."""
-    recon = write_toy_recon(tmp_path / "recon", videos=1, frames=80)
     with pytest.raises(PolicyError, match="ats train"):
-        Policy.load(Home.load(recon / "home", require_policy=False))
+        Policy.load(Home.load(trained.recon / "home", require_policy=False))
 
 
-def test_training_writes_a_home_that_plans(tmp_path: Path) -> None:
-    """`train` end to end: home complete and sealed, options kept, few data said, held-out video scored."""
-    recon = write_toy_recon(tmp_path / "recon", videos=3, frames=75)
-    summary = train(recon, tmp_path / "home", TINY)
-    home = Home.load(tmp_path / "home")
+def test_training_writes_a_home_that_plans(trained: Trained) -> None:
+    """Home complete and sealed, options kept, too few data said, held-out video scored, curve reported."""
+    summary, home = trained.summary, Home.load(trained.folder)
     assert summary["few_windows"] == 1 and summary["windows"] == 24 and summary["test_videos"] == 1
+    assert all(isinstance(value, int | float) for value in summary.values())
     assert home.provenance["source"] == "toy" and home.provenance["behaviour"]["held_out"] == ["v02"]
     assert home.policy_spec is not None and home.policy_spec["hidden"] == ["observer"]
     assert home.metrics["behaviour"]["path_minade"] == summary["test_path_minade"]
-    assert all(isinstance(value, int | float) for value in summary.values())
-    report = json.loads((tmp_path / "home.training" / "report.json").read_text())
+    report = json.loads((trained.folder.with_name("home.training") / "report.json").read_text())
     assert report["loss_curve"][-1]["step"] == TINY.steps
-    scores = evaluate_behaviour(tmp_path / "home", recon, samples=3, trials=2, max_windows=3)
-    assert scores["seen_in_training"] == 0 and scores["policy"]["windows"] == 3
-    assert scores["location_prior"]["goal_minade"] > 0.0
+
+
+def test_evaluation_scores_policy_and_baselines(trained: Trained) -> None:
+    """On the held-out video alone, by the exported graphs."""
+    scores = evaluate_behaviour(trained.folder, trained.recon, samples=3, trials=2, max_windows=3)
+    assert scores["seen_in_training"] == 0 and scores["windows_available"] == 12
+    for name in ("policy", "stand_still", "constant_velocity", "location_prior", "gaussian_regression"):
+        assert 0.0 < scores[name]["path_minade"] <= scores[name]["path_mean_ade"]
+    assert scores["stand_still"]["goal_minade"] == pytest.approx(scores["stand_still"]["goal_mean_error"])
+
+
+def test_unknown_held_out_video_stops_before_anything_is_written(trained: Trained, tmp_path: Path) -> None:
+    """A misspelt name costs seconds, not a training."""
     with pytest.raises(TrainingError, match="held_out"):
-        train(recon, tmp_path / "other", TrainConfig(held_out=("v09",)))
+        train(trained.recon, tmp_path / "other", TrainConfig(held_out=("v09",)))
     assert not (tmp_path / "other").exists()

@@ -30,6 +30,7 @@ def torch_policy(
     joint_names: Sequence[str],
     channels: Sequence[str],
     calls: int = 4,
+    hidden: Sequence[str] = (),
 ) -> Policy:
     """The policy that an export of these networks would give."""
     inputs = graph_inputs(normalisation, len(channels))
@@ -40,6 +41,7 @@ def torch_policy(
         "channels": channels,
         "graphs": graphs,
         "schedule": {"levels": uniform_levels(calls), "warm_start": 1},
+        "hidden": hidden,
         "normalisation": normalisation.to_json(),
     }
     sessions = {name: TorchSession(networks.get_submodule(name), list(inputs[name])) for name in GRAPHS}
