@@ -1,7 +1,7 @@
 """One agent: it remembers its last 0.8 s, follows its plan frame by frame, and never walks into what is solid."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -198,9 +198,12 @@ class Agent:
         counts = checked("counts", stored["counts"], (5,), dtype=np.int64)
         self.executed, self.blocked_frames, self.forced_left = (int(count) for count in counts[:3])
         self._must_plan, self.blocked = bool(counts[3]), bool(counts[4])
-        self._seam = Seam(stored["seam_place"], stored["seam_turn"], stored["seam_joints"])
-        names = [field.name for field in fields(Plan)]
-        self.plan = Plan(**{name: stored[f"plan_{name}"] for name in names}) if "plan_path" in stored else None
+        self._seam = Seam(
+            checked("seam_place", stored["seam_place"], (2, 3)),
+            checked("seam_turn", stored["seam_turn"], (2, 3)),
+            checked("seam_joints", stored["seam_joints"], (2, joints, 3)),
+        )
+        self.plan = _stored_plan(stored, joints) if "plan_path" in stored else None
         scene, observer, past = (bool(flag) for flag in stored["awareness"])
         self.steering = Steering(
             Awareness(scene, observer, past),
@@ -254,6 +257,14 @@ class Agent:
             if np.linalg.norm(place - point) > MAX_LIFT:
                 return None
         return place if float(self.volume.sample_sdf(place)) >= self.margin else None
+
+
+def _stored_plan(stored: Mapping[str, Array], joints: int) -> Plan:
+    """The plan in a state; its numbers keep their own precision."""
+    shapes = {"T_world_ego": (4, 4), "goal": (3,), "path": (FUTURE, 3), "root_rotations": (FUTURE, 3, 3)}
+    shapes["joint_rotations"] = (FUTURE, joints, 3)
+    parts = {name: stored[f"plan_{name}"] for name in shapes}
+    return Plan(**{name: checked(name, parts[name], shapes[name], dtype=parts[name].dtype) for name in shapes})
 
 
 def _wrapped(vectors: Array) -> Array:

@@ -213,25 +213,18 @@ class World:
         """Continue from what `state` returned.
 
         Raises:
-            ConfigError: If it is of another home or number of agents, or incomplete. The world may then be half
-                changed: reset it.
+            ConfigError: If it is of another home or number of agents, or incomplete. The world is then as it was.
         """
         if str(stored.get("home", "")) != self.home.fingerprint:
             raise ConfigError(f"snapshot: taken in another home (or another build of it) than {self.home.name!r}")
         count = sum(name.startswith("agent") and name.endswith("_rng") for name in stored)
         if count != len(self.agents):
             raise ConfigError(f"snapshot: has {count} agents, this world {len(self.agents)}")
+        before = self.state()
         try:
-            self.ticks = int(stored["ticks"])
-            self.observer.pose = checked("observer_pose", stored["observer_pose"], (4,)).copy()
-            self.observer.last_pose = checked("observer_last_pose", stored["observer_last_pose"], (4,)).copy()
-            self._observer_past = checked("observer_past", stored["observer_past"], (PAST, 3)).copy()
-            for i, agent in enumerate(self.agents):
-                prefix = f"agent{i}_"
-                own = {name.removeprefix(prefix): v for name, v in stored.items() if name.startswith(prefix)}
-                agent.load_state(own)
-                self._rngs[i] = unpack_rng(own["rng"])
+            self._take(stored)
         except (KeyError, TypeError, ValueError) as error:
+            self._take(before)
             raise ConfigError(f"snapshot: incomplete or damaged ({error!r})") from error
         self._place_bodies()
 
@@ -250,6 +243,17 @@ class World:
     def close(self) -> None:
         """Give the physics client back; safe to call again."""
         self._bodies.close()
+
+    def _take(self, stored: Mapping[str, Array]) -> None:
+        self.ticks = int(stored["ticks"])
+        self.observer.pose = checked("observer_pose", stored["observer_pose"], (4,)).copy()
+        self.observer.last_pose = checked("observer_last_pose", stored["observer_last_pose"], (4,)).copy()
+        self._observer_past = checked("observer_past", stored["observer_past"], (PAST, 3)).copy()
+        for i, agent in enumerate(self.agents):
+            prefix = f"agent{i}_"
+            own = {name.removeprefix(prefix): v for name, v in stored.items() if name.startswith(prefix)}
+            agent.load_state(own)
+            self._rngs[i] = unpack_rng(own["rng"])
 
     def _think(self) -> None:
         if self.policy is not None:

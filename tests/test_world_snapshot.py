@@ -11,6 +11,7 @@ from toy_home import ScriptedMind, make_toy_home
 
 from ats_sim.errors import ConfigError
 from ats_sim.home import Home
+from ats_sim.snapshot import pack
 from ats_sim.world import World
 
 
@@ -91,6 +92,10 @@ def test_damaged_or_foreign_snapshots_are_refused(home: Home, tmp_path: Path) ->
     for wrong in (b"", b"hello", blob[:100], blob[:-50], "text"):
         with pytest.raises(ConfigError, match="snapshot"):
             world.restore(wrong)  # type: ignore[arg-type]
+    for name, value in {"agent0_joints": np.zeros((8, 3, 3)), "agent0_rng": np.zeros(3), "ticks": np.zeros(2)}.items():
+        with pytest.raises(ConfigError, match="incomplete or damaged"):
+            world.restore(pack(world.state() | {name: value}))
+    assert world.snapshot() == blob
     with pytest.raises(ConfigError, match="1 agents, this world 2"):
         two.restore(blob)
     folder = make_toy_home(tmp_path / "other")
