@@ -105,14 +105,12 @@ def frames_of(parts: list[tuple[Sightings, slice]], support: Array, device: str)
     cameras = stack(lambda one: one.T_world_camera)
     times = [one.time[window] for one, window in parts]
     gaps = [np.append(np.diff(time), np.inf) for time in times]
-    lens = [[one.intrinsics.fl_x, one.intrinsics.fl_y, one.intrinsics.cx, one.intrinsics.cy] for one, _ in parts]
-    sizes = [len(time) for time in times]
     return Frames(
         points=_tensor(stack(lambda one: one.points), device),
-        fields=_tensor(_same_size([one.fields[window] for one, window in parts]), device)[:, None],
+        fields=_tensor(stack(lambda one: one.fields), device)[:, None],
         world_to_camera=_tensor(np.linalg.inv(cameras), device),
         eyes=_tensor(cameras[:, :3, 3], device),
-        project=_tensor(np.repeat(np.array(lens), sizes, axis=0), device),
+        project=_tensor(stack(lambda one: one.lens), device),
         seen=_tensor(stack(lambda one: one.seen), device),
         step=_tensor(np.concatenate(gaps)[:-1], device),
         support=_tensor(support, device),
@@ -236,9 +234,7 @@ def _outside(vertices: Tensor, frames: Frames) -> Tensor:
     angle = torch.nn.functional.grid_sample(frames.fields, grid[:, None], align_corners=False, padding_mode="border")[
         :, 0, 0
     ]
-    # Beyond the picture's rim nothing is known.
-    inside = (grid.detach().abs() < 1.0).all(-1)
-    return (angle * depth.detach() * inside).clamp(max=0.3).mean(1)
+    return (angle * depth.detach()).clamp(max=0.3).mean(1)
 
 
 def _priors(poses: Poses, frames: Frames, w: FitWeights) -> Tensor:
@@ -267,15 +263,6 @@ def _bend(values: Tensor, step: Tensor, both: Tensor, weight: float) -> Tensor:
     slope = (values[1:] - values[:-1]) / step[:, None] * 0.1
     change = (slope[1:] - slope[:-1]).square().sum(-1)
     return weight * (change * both).mean()
-
-
-def _same_size(fields: list[Array]) -> Array:
-    """Stack fields (K, h, w) of several videos; smaller pictures are padded, which the projection never reaches."""
-    height, width = (max(part.shape[axis] for part in fields) for axis in (1, 2))
-    padded = [
-        np.pad(part, ((0, 0), (0, height - part.shape[1]), (0, width - part.shape[2])), mode="edge") for part in fields
-    ]
-    return np.concatenate(padded)
 
 
 def _tensor(values: Array, device: str) -> Tensor:

@@ -18,7 +18,9 @@ HELD_OUT_EVERY = 10
 MIN_MASK = 50
 MIN_DEPTH_PIXELS = 30
 MAX_FIT_HZ = 12.0
-FIELD_WIDTH = 120
+FIELD_SIZE = 96
+FIELD_MARGIN = 0.35
+"""How far the field reaches beyond the mask's box, in sizes of the box."""
 EDGE_REACH = 0.6
 """Points farther than this from the median along the view are flying pixels, metres."""
 
@@ -39,8 +41,8 @@ class Sightings:
     """(K, P, 3) float32 world points on its visible surface; zeros where unseen."""
     T_world_camera: Array
     """(K, 4, 4)."""
-    intrinsics: Intrinsics
-    """Of the field's pictures."""
+    lens: Array
+    """(K, 4) fl_x, fl_y, cx, cy of the fields, which are crops around the agent."""
     fields: Array
     """(K, h, w) float32: angle (radians, pixels over focal length) to the nearest pixel that may show the agent."""
 
@@ -79,9 +81,9 @@ def gather(
         rng: Draws which pixels become points.
         points_per_frame: P.
     """
-    small = video.intrinsics.scaled(min(1.0, FIELD_WIDTH / video.intrinsics.width))
     points = np.zeros((len(frames), points_per_frame, 3), dtype=np.float32)
-    fields = np.zeros((len(frames), small.height, small.width), dtype=np.float32)
+    fields = np.zeros((len(frames), FIELD_SIZE, FIELD_SIZE), dtype=np.float32)
+    lens = np.ones((len(frames), 4))
     seen = np.zeros(len(frames), dtype=bool)
     for k, frame in enumerate(frames):
         mask = masks.get(int(frame))
@@ -93,10 +95,10 @@ def gather(
             continue
         cloud = _unprojected(pixels, depth, video.intrinsics)
         points[k] = transform_points(T_world_camera[frame], cloud[_spread(cloud, points_per_frame, rng)])
-        fields[k] = _field(mask, depth, float(np.median(cloud[:, 2])), small)
+        fields[k], lens[k] = _field(mask, depth, float(np.median(cloud[:, 2])), video.intrinsics)
         seen[k] = True
     poses = T_world_camera[frames]
-    return Sightings(video.name, frames, video.times[frames], seen, points, poses, small, fields)
+    return Sightings(video.name, frames, video.times[frames], seen, points, poses, lens, fields)
 
 
 def _clean_pixels(mask: Array, depth: Array) -> Array:
@@ -126,13 +128,23 @@ def _spread(cloud: Array, count: int, rng: np.random.Generator) -> Array:
     return rng.choice(len(cloud), count, replace=len(cloud) < count, p=share / share.sum())
 
 
-def _field(mask: Array, depth: Array, distance: float, small: Intrinsics) -> Array:
-    """Angle to the nearest pixel that may show the agent: its mask, or what stands in front of it."""
+def _field(mask: Array, depth: Array, distance: float, intrinsics: Intrinsics) -> tuple[Array, Array]:
+    """Angle to the nearest pixel that may show the agent (its mask, or what stands in front of it) in a crop, and the
+    crop's lens (4,). Nothing is known beyond the picture's rim, so the angle is 0 there."""
     from scipy import ndimage
 
+    rows, columns = np.nonzero(mask)
+    low = np.array([rows.min(), columns.min()], dtype=np.float64)
+    size = max(float(np.max([rows.max(), columns.max()] - low)) + 1.0, 8.0)
+    middle = 0.5 * (low + [rows.max(), columns.max()])
+    pitch = size * (1.0 + 2.0 * FIELD_MARGIN) / FIELD_SIZE
+    origin = middle - 0.5 * (FIELD_SIZE - 1) * pitch
+    y, x = (origin[axis] + pitch * np.arange(FIELD_SIZE) for axis in (0, 1))
     may_show = mask | ((depth > 0) & (depth < distance - 0.3))
-    height, width = mask.shape
-    rows = np.minimum((np.arange(small.height) + 0.5) * height / small.height, height - 1).astype(int)
-    columns = np.minimum((np.arange(small.width) + 0.5) * width / small.width, width - 1).astype(int)
-    away = ndimage.distance_transform_edt(~may_show)[np.ix_(rows, columns)]
-    return np.asarray(away * small.width / width / small.fl_x, dtype=np.float32)
+    away = ndimage.distance_transform_edt(~may_show)
+    grid = np.meshgrid(y, x, indexing="ij")
+    field = ndimage.map_coordinates(away, grid, order=1, cval=0.0)
+    # Interpolation between crop pixels must not reach into the mask.
+    field = np.maximum(field - 0.5 * pitch, 0.0) / intrinsics.fl_x
+    lens = [intrinsics.fl_x, intrinsics.fl_y, intrinsics.cx - origin[1], intrinsics.cy - origin[0]]
+    return field.astype(np.float32), np.array(lens) / pitch

@@ -19,7 +19,7 @@ from ats_sim.reconstruction.agent.observations import Sightings
 HEADINGS = 32
 SCALES = (0.6, 0.75, 0.9, 1.1, 1.35, 1.65)
 CLAMP = 0.10
-SILHOUETTE_WEIGHT = 0.5
+SILHOUETTE_WEIGHT = 0.25
 TURN_COST = 0.010
 """Cost per radian of turning, in the units of the data cost (metres)."""
 TRAVEL_COST = 0.030
@@ -116,12 +116,13 @@ def _score_frame(one: Sightings, frame: int, body: SkinnedMesh, scale: float) ->
 def _outside(one: Sightings, frame: int, vertices: Array, turns: Array, places: Array) -> Array:
     """Mean distance (HEADINGS,), metres, by which the body's outline leaves the mask."""
     world = np.einsum("hij,vj->hvi", turns, vertices) + places[:, None]
-    u, v, z = one.intrinsics.project(transform_points(inverse(one.T_world_camera[frame]), world))
-    height, width = one.fields.shape[1:]
-    inside = (z > 0.1) & (u >= 0) & (v >= 0) & (u <= width - 1) & (v <= height - 1)
-    row = np.where(inside, np.rint(v), 0).astype(int)
-    column = np.where(inside, np.rint(u), 0).astype(int)
-    away = np.where(inside, one.fields[frame, row, column] * z, 0.0)
+    camera = transform_points(inverse(one.T_world_camera[frame]), world)
+    fl_x, fl_y, cx, cy = one.lens[frame]
+    z = np.maximum(camera[..., 2], 0.1)
+    last = np.array(one.fields.shape[1:]) - 1
+    row = np.clip(np.rint(fl_y * camera[..., 1] / z + cy), 0, last[0]).astype(int)
+    column = np.clip(np.rint(fl_x * camera[..., 0] / z + cx), 0, last[1]).astype(int)
+    away = one.fields[frame, row, column] * z
     return np.asarray(np.minimum(away, CLAMP).mean(1))
 
 
