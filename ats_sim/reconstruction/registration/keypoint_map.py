@@ -36,8 +36,8 @@ class KeypointMap:
         points = [transform_points(T, k.points[i]) for k, T, i in zip(frames, T_world_camera, lifted, strict=True)]
         descriptors = [k.descriptors[i] for k, i in zip(frames, lifted, strict=True)]
         return cls(
-            np.concatenate(points),
-            np.concatenate(descriptors),
+            np.concatenate([np.zeros((0, 3)), *points]),
+            np.concatenate([np.zeros((0, 128), np.float32), *descriptors]),
             np.repeat(np.arange(len(frames)), [len(i) for i in lifted]),
             np.asarray(T_world_camera),
         )
@@ -56,8 +56,12 @@ class KeypointMap:
         best descriptor of ANOTHER place, since neighbouring frames saw the same point many times."""
         if not len(descriptors) or len(self.points) <= FEWEST_POINTS:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        similarity = descriptors @ self.descriptors.T
-        value, index = _two_best_per_view(similarity, self.frame)
+        best = [
+            (value, index + start)
+            for start, end in _runs(self.frame)
+            for value, index in _two_best(descriptors @ self.descriptors[start:end].T)
+        ]
+        value, index = (np.stack(parts, axis=1) for parts in zip(*best, strict=True))
         return _best_of_candidates(value, index, self.points)
 
     def match_near(
@@ -74,7 +78,12 @@ class KeypointMap:
         known = keypoints.depth[:, None] > 0
         far = known & (np.abs(keypoints.depth[:, None] - z) > 0.3 + 0.05 * z)
         similarity[(off > radius**2) | far] = 0.0
-        value, top = _two_best_per_view(similarity, self.frame[chosen])
+        best = [
+            (value, index + start)
+            for start, end in _runs(self.frame[chosen])
+            for value, index in _two_best(similarity[:, start:end])
+        ]
+        value, top = (np.stack(parts, axis=1) for parts in zip(*best, strict=True))
         query, index = _best_of_candidates(value, top, self.points[chosen], floor=0.75)
         return query, chosen[index]
 
@@ -89,20 +98,22 @@ class KeypointMap:
         return np.flatnonzero(inside & np.isin(self.frame, best[score[best] > 0]))
 
 
-def _two_best_per_view(similarity: Array, view: Array) -> tuple[Array, Array]:
-    """Similarity and column (N, 2 per view) of each row's two best columns in every view (sorted, one per column);
-    two passes of argmax are many times faster than a partition of rows full of ties. Overwrites `similarity`."""
+def _runs(view: Array) -> list[tuple[int, int]]:
+    """First and past-the-last index of each run of equal values."""
     starts = np.flatnonzero(np.diff(view, prepend=-1))
-    ends = np.append(starts[1:], len(view))
+    return [(int(a), int(b)) for a, b in zip(starts, np.append(starts[1:], len(view)), strict=True)]
+
+
+def _two_best(similarity: Array) -> list[tuple[Array, Array]]:
+    """Value and column (N,) of each row's best and second best column; two passes of argmax are many times faster than
+    a partition of rows full of ties. Overwrites `similarity`."""
     rows = np.arange(len(similarity))
-    values, columns = [], []
-    for a, b in zip(starts, ends, strict=True):
-        for _ in range(2):
-            best = similarity[:, a:b].argmax(axis=1) + a
-            values.append(similarity[rows, best])
-            columns.append(best)
-            similarity[rows, best] = -1.0
-    return np.stack(values, axis=1), np.stack(columns, axis=1)
+    found = []
+    for _ in range(2):
+        best = similarity.argmax(axis=1)
+        found.append((similarity[rows, best], best))
+        similarity[rows, best] = -1.0
+    return found
 
 
 def _best_of_candidates(similarity: Array, index: Array, points: Array, floor: float = 0.0) -> tuple[Array, Array]:

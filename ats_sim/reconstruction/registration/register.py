@@ -7,7 +7,6 @@ against the larger map until a round adds nothing. What is left is rejected with
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,32 +17,18 @@ from ats_sim.progress import Steps, steps
 from ats_sim.reconstruction.capture.format import Capture, Video
 from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
-from ats_sim.reconstruction.registration.keyframes import choose_keyframes
+from ats_sim.reconstruction.registration.growth import Growth
 from ats_sim.reconstruction.registration.keypoint_map import KeypointMap
 from ats_sim.reconstruction.registration.observation import Observation, observe, stacked
-from ats_sim.reconstruction.registration.odometry import Odometry, device_odometry, visual_odometry
+from ats_sim.reconstruction.registration.preparation import Prepared, prepare
 from ats_sim.reconstruction.registration.trajectory import spread_correction
 from ats_sim.reconstruction.registration.verifier import surface_share
 from ats_sim.reconstruction.registration.video_registration import Map, Track, register_segment
-from ats_sim.reconstruction.scene.fusion import VIDEO_WEIGHT, PosedFrames, empty_volume, fuse, held_out
+from ats_sim.reconstruction.scene.fusion import PosedFrames, empty_volume, fuse
 
 REGISTRATION_VOXEL = 0.04
 SHORTEST_SEGMENT = 3
 LEAST_FRAMES = 0.5
-GROWTH_FRAMES = 40
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A video's keyframes, observed, and its motion."""
-
-    video: Video
-    keyframes: Array
-    """(K,) frame indices."""
-    observations: list[Observation]
-    """K of them."""
-    odometry: Odometry
-    """Of all N frames."""
 
 
 def register(capture: Capture, config: ReconstructConfig) -> Cameras:
@@ -57,21 +42,21 @@ def register(capture: Capture, config: ReconstructConfig) -> Cameras:
     work = sum(len(recording) for recording in capture.recordings) + sum(len(video) for video in capture.videos)
     with steps(work, "register") as progress:
         scene = _first_map(capture, config, done, progress)
-        pending = [_prepare(v, config, progress) for v in capture.videos if v.name not in done]
-        grown = True
-        while pending and grown:
-            fresh: list[Prepared] = []
-            for prepared in pending:
-                known = prepared.video.name in done
-                done[prepared.video.name] = _register_video(scene, prepared, config)
-                progress.advance(0 if known else len(prepared.video))
-                if done[prepared.video.name].accepted:
-                    fresh.append(prepared)
-            pending = [prepared for prepared in pending if not done[prepared.video.name].accepted]
-            grown = bool(fresh) and bool(pending)
-            for prepared in fresh if grown else ():
-                _grow(scene, prepared, done[prepared.video.name], config)
-                scene = Map(scene.volume, scene.keypoints.joined(_keypoint_map(prepared, done[prepared.video.name])))
+        pending = [video for video in capture.videos if video.name not in done]
+        while pending:
+            fresh: list[Growth] = []
+            for video in pending:
+                # Observations are large: they live for one video at a time and are made again where a video is retried.
+                prepared = prepare(video, config, progress if video.name not in done else None)
+                progress.advance(0 if video.name in done else len(video))
+                done[video.name] = _register_video(scene, prepared, config)
+                if done[video.name].accepted:
+                    fresh.append(Growth.of(prepared, done[video.name]))
+            pending = [video for video in pending if not done[video.name].accepted]
+            if not fresh:
+                break
+            for growth in fresh if pending else ():
+                scene = growth.added(scene, config)
     return Cameras({video.name: done[video.name] for video in capture.videos})
 
 
@@ -136,23 +121,6 @@ def _coverage(video: Video) -> int:
         return 0
     ahead = poses[:, :2, 3] + 1.5 * poses[:, :2, 2]
     return len(np.unique(np.rint(ahead / 0.5), axis=0))
-
-
-def _prepare(video: Video, config: ReconstructConfig, progress: Steps) -> Prepared:
-    def seen(index: int) -> Observation:
-        progress.advance()
-        return observe(video, index, use_mask=config.masks, keypoints=config.keypoints_per_frame)
-
-    if video.T_world_camera is not None:
-        odometry = device_odometry(video.T_world_camera, video.times)
-        keyframes = choose_keyframes(odometry.T_odometry_camera, video.times)
-        observations = [seen(int(index)) for index in keyframes]
-        progress.advance(len(video) - len(keyframes))
-        return Prepared(video, keyframes, observations, odometry)
-    everything = [seen(index) for index in range(len(video))]
-    odometry = visual_odometry([o.keypoints for o in everything], video.intrinsics, seed=config.seed)
-    keyframes = choose_keyframes(odometry.T_odometry_camera, video.times)
-    return Prepared(video, keyframes, [everything[index] for index in keyframes], odometry)
 
 
 def _register_video(scene: Map, prepared: Prepared, config: ReconstructConfig) -> RegisteredVideo:
@@ -229,17 +197,3 @@ def _hold(poses: Array, registered: Array, T_odometry_camera: Array) -> Array:
         nearest = sure[np.argmin(np.abs(sure - i))]
         out[i] = poses[nearest] @ inverse(T_odometry_camera[nearest]) @ T_odometry_camera[i]
     return out
-
-
-def _keypoint_map(prepared: Prepared, cameras: RegisteredVideo) -> KeypointMap:
-    usable = np.flatnonzero(cameras.registered[prepared.keyframes] & ~held_out(prepared.keyframes))
-    chosen = usable[np.unique(np.linspace(0, len(usable) - 1, min(len(usable), GROWTH_FRAMES)).astype(int))]
-    return KeypointMap.build(
-        [prepared.observations[i].keypoints for i in chosen], cameras.T_world_camera[prepared.keyframes[chosen]]
-    )
-
-
-def _grow(scene: Map, prepared: Prepared, cameras: RegisteredVideo, config: ReconstructConfig) -> None:
-    usable = prepared.keyframes[cameras.registered[prepared.keyframes] & ~held_out(prepared.keyframes)]
-    part = PosedFrames(prepared.video, usable, cameras.T_world_camera[usable], VIDEO_WEIGHT).thinned(GROWTH_FRAMES * 2)
-    fuse(scene.volume, part, use_masks=config.masks, static=scene.volume, label=f"grow by {prepared.video.name}")

@@ -1,0 +1,45 @@
+"""What a registered video adds to the map that the remaining ones are tried against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ats_sim.reconstruction.config import ReconstructConfig
+from ats_sim.reconstruction.registration.cameras import RegisteredVideo
+from ats_sim.reconstruction.registration.keypoint_map import KeypointMap
+from ats_sim.reconstruction.registration.preparation import Prepared
+from ats_sim.reconstruction.registration.video_registration import Map
+from ats_sim.reconstruction.scene.fusion import VIDEO_WEIGHT, PosedFrames, fuse, held_out
+
+KEYPOINT_FRAMES = 40
+DEPTH_FRAMES = 80
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """Keypoints and frames of one registered video; held-out frames are not among them."""
+
+    keypoints: KeypointMap
+    """Of some keyframes."""
+    frames: PosedFrames
+    """Whose depth may be fused."""
+
+    @classmethod
+    def of(cls, prepared: Prepared, cameras: RegisteredVideo) -> Growth:
+        """Pick evenly among the registered keyframes."""
+        usable = np.flatnonzero(cameras.registered[prepared.keyframes] & ~held_out(prepared.keyframes))
+        few = usable[np.unique(np.linspace(0, len(usable) - 1, min(len(usable), KEYPOINT_FRAMES)).astype(int))]
+        keypoints = KeypointMap.build(
+            [prepared.observations[i].keypoints for i in few], cameras.T_world_camera[prepared.keyframes[few]]
+        )
+        indices = prepared.keyframes[usable]
+        frames = PosedFrames(prepared.video, indices, cameras.T_world_camera[indices], VIDEO_WEIGHT)
+        return cls(keypoints, frames.thinned(DEPTH_FRAMES))
+
+    def added(self, scene: Map, config: ReconstructConfig) -> Map:
+        """The map with this video in it; the volume is updated in place."""
+        label = f"grow by {self.frames.video.name}"
+        fuse(scene.volume, self.frames, use_masks=config.masks, static=scene.volume, label=label)
+        return Map(scene.volume, scene.keypoints.joined(self.keypoints))
