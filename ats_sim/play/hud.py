@@ -17,7 +17,7 @@ KEYS = (
     ("C", "crouch, stand up"),
     ("Arrows", "look around"),
     ("Right mouse", "hold to look around"),
-    ("Click or G", "send the cat there, or to the picture's middle"),
+    ("Click or G", "send the animal there, or to the picture's middle"),
     ("Backspace", "let it choose again"),
     ("V", "view: eyes, shoulder, bird's eye"),
     ("P", "show its plan"),

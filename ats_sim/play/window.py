@@ -19,9 +19,9 @@ from ats_sim.video import VideoWriter
 
 STEP = 0.1
 RATE = 30
-SLOW, QUICK = 0.040, 0.012
-"""Seconds per picture beyond which pictures get smaller, and below which they grow again."""
-SCALES = (1.0, 0.75, 0.5, 0.375, 0.25)
+SLOW, QUICK = 0.060, 0.015
+"""Seconds per picture beyond which pictures get smaller, and below which they grow again: about 15 and 60 a second."""
+SCALES = (1.0, 0.75, 0.5, 0.35)
 HELD = ("w", "a", "s", "d", "up", "down", "left", "right")
 
 
