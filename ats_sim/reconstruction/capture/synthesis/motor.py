@@ -126,7 +126,7 @@ class Motor:
         rotation = trunk_rotation(self.yaw, trunk.pitch, trunk.roll)
         T_world_root = rigid(rotation, self._root_position(posture, swing))
         rotations = np.zeros((self.body.skeleton.num_joints, 3))
-        bend = float(np.clip(0.11 * self.turn_rate, -0.3, 0.3)) + 0.05 * effort * np.sin(swing)
+        bend = float(np.clip(0.05 * self.turn_rate, -0.2, 0.2)) + 0.05 * effort * np.sin(swing)
         self._carriage.fill(rotations, trunk, bend, self.time)
         return T_world_root, self.legs.solve(rotations, T_world_root, self.pads, self._leg_pose(posture))
 
