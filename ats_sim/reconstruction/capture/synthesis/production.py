@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -123,6 +124,9 @@ def _run_in_processes(output: Path, config: SynthesizeConfig, jobs: list[int], b
                 shown = counter.value
                 for future in done:
                     future.result()
+        except BrokenProcessPool as error:
+            message = f"{output}: a rendering process died (out of memory?); run again with --workers 1 to go on."
+            raise CaptureError(message) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
