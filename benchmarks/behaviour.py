@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,9 @@ def speed(home: Home) -> dict[str, Any]:
         each = [perceive(volume, history, observer) for _ in range(batch)]
         rngs = [np.random.default_rng(i) for i in range(batch)]
         running = policy.plan(each, rngs)
-        result[f"plan_{batch}_ms"] = milliseconds(lambda e=each, r=rngs: policy.plan(e, r))
-        result[f"replan_{batch}_ms"] = milliseconds(
-            lambda e=each, r=rngs, p=running: policy.plan(e, r, previous=p, executed=[5] * len(p))
-        )
+        result[f"plan_{batch}_ms"] = milliseconds(partial(policy.plan, each, rngs))
+        again = partial(policy.plan, each, rngs, previous=running, executed=[5] * batch)
+        result[f"replan_{batch}_ms"] = milliseconds(again)
     result["guided_1_ms"] = milliseconds(lambda: policy.plan([perception], [np.random.default_rng(0)], guidance=2.0))
     return result
 
