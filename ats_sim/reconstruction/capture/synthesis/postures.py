@@ -79,7 +79,7 @@ POSTURES: dict[PostureName, Posture] = {
         metatarsal=-1.22, tail_lift=-0.20, tail_curl=0.04, tail_wrap=0.42,
     ),
     "lie": Posture(
-        height=0.088, pitch=-0.13, spine=0.0, head=0.0, front_x=0.042, front_y=-0.004, hind_x=0.050, hind_y=0.020,
+        height=0.081, pitch=-0.16, spine=-0.04, head=0.0, front_x=0.040, front_y=-0.004, hind_x=0.072, hind_y=0.020,
         front_paw=-0.20, metatarsal=-1.22, tail_lift=-0.28, tail_curl=0.06, tail_wrap=0.30,
     ),
     "loaf": Posture(
