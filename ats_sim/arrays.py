@@ -27,7 +27,8 @@ def checked(name: str, value: object, shape: Sequence[int | None], *, dtype: DTy
         ArrayError: If the value is no array of numbers, has another shape, or holds NaN or infinity.
     """
     try:
-        array = np.asarray(value, dtype=dtype)
+        with np.errstate(all="ignore"):  # what does not fit the dtype becomes infinite, and is refused below
+            array = np.asarray(value, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise ArrayError(f"{name}: not an array of numbers ({error})") from error
     wanted = tuple(shape)

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,16 @@ from ats_sim.errors import AtsError
 
 MAX_JSON_BYTES = 256 * 2**20
 MAX_NPZ_BYTES = 4 * 2**30
+UNREADABLE_NPZ = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @contextmanager
@@ -102,7 +113,7 @@ def read_npz(path: Path, error: type[AtsError]) -> dict[str, Array]:
             arrays = {name: stored[name] for name in stored.files}
     except FileNotFoundError as missing:
         raise error(f"{path}: no such file") from missing
-    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, MemoryError) as broken:
+    except UNREADABLE_NPZ as broken:
         raise error(f"{path}: not a readable npz file ({broken})") from broken
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):  # NumPy hands out the raw bytes of a member that is no array.

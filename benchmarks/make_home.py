@@ -28,7 +28,7 @@ class MakeHome:
 
     work: Path = Path("out/home")
     """Folder for the capture, the reconstruction and the trained home."""
-    videos: int = 10
+    videos: int = 12
     """Videos of the animal."""
     seconds: float = 60.0
     """Length of each video."""
@@ -53,13 +53,19 @@ def main(options: MakeHome) -> dict[str, Any]:
     from ats_sim.models.config import TrainConfig
     from ats_sim.models.training import train
     from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
-    from ats_sim.reconstruction.capture.synthesis.synthesize import synthesize
+    from ats_sim.reconstruction.capture.synthesis import synthesize
     from ats_sim.reconstruction.config import ReconstructConfig
     from ats_sim.reconstruction.pipeline import reconstruct
 
     capture, recon, home = (options.work / name for name in ("capture", "recon", "home"))
     seconds: dict[str, float] = {}
-    config = SynthesizeConfig(videos=options.videos, seconds=options.seconds, seed=options.seed)
+    config = SynthesizeConfig(
+        videos=options.videos,
+        seconds=options.seconds,
+        seed=options.seed,
+        walkthrough_seconds=90.0,
+        second_camera=False,
+    )
     summary = {
         "synthesize": timed(seconds, "synthesize", lambda: synthesize(capture, config)),
         "reconstruct": timed(

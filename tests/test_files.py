@@ -42,7 +42,11 @@ def test_hostile_and_broken_files_give_the_readers_error(tmp_path: Path) -> None
     (tmp_path / "short.npz").write_bytes(b"PK\x03\x04")
     with zipfile.ZipFile(tmp_path / "text.npz", "w") as archive:
         archive.writestr("a.npy", b"not an array")
-    for name in ("pickle.npz", "short.npz", "text.npz", "missing.npz"):
+    write_npz(tmp_path / "flipped.npz", a=np.arange(1000.0))
+    damaged = bytearray((tmp_path / "flipped.npz").read_bytes())
+    damaged[60:80] = b"\xff" * 20
+    (tmp_path / "flipped.npz").write_bytes(damaged)
+    for name in ("pickle.npz", "short.npz", "text.npz", "flipped.npz", "missing.npz"):
         with pytest.raises(HomeError, match=name):
             read_npz(tmp_path / name, HomeError)
     (tmp_path / "bad.json").write_text("{")
