@@ -32,7 +32,7 @@ def animal() -> SkinnedMesh:
             scales[joint] += 0.12
         if name == "head":
             scales[joint] -= 0.12
-    skinned = shaped(body, Shape(scales, np.zeros(len(body.template.mesh.vertices))))
+    skinned = shaped(body, Shape(scales, np.zeros(len(names)), np.zeros(len(body.template.mesh.vertices))))
     front = skinned.mesh.vertices[:, :1] > 0
     colors = np.where(front, np.uint8([200, 120, 40]), np.uint8([60, 60, 70])).astype(np.uint8)
     mesh = TriangleMesh(skinned.mesh.vertices, skinned.mesh.faces, colors)
@@ -127,11 +127,11 @@ def test_torch_body_equals_the_plain_skinning_of_its_export() -> None:
     rng = np.random.default_rng(4)
     body = TorchBody(quadruped_template(faces=600))
     count, joints = len(body.template.mesh.vertices), body.template.skeleton.num_joints
-    shape = Shape(rng.normal(0, 0.1, joints), rng.normal(0, 0.002, count))
+    shape = Shape(rng.normal(0, 0.1, joints), rng.normal(0, 0.1, joints), rng.normal(0, 0.002, count))
     pose = rng.normal(0, 0.4, (1, joints, 3))
     root = rigid(yaw_matrix(0.7), np.array([1.0, -2.0, 0.3]))
     poses = start_poses(root[None], pose, "cpu")
-    tensors = [torch.as_tensor(v, dtype=torch.float32) for v in (shape.log_scales, shape.offsets)]
+    tensors = [torch.as_tensor(v, dtype=torch.float32) for v in (shape.log_scales, shape.log_girths, shape.offsets)]
     posed, _ = body.pose(body.rest(*tensors), poses.place, poses.root_rotations(), poses.joints)
     np.testing.assert_allclose(posed[0].numpy(), shaped(body, shape).posed(root, pose[0]), atol=1e-4)
 

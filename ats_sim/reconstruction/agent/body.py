@@ -34,6 +34,7 @@ class TorchBody:
     def __init__(self, template: SkinnedMesh, device: str = "cpu") -> None:
         skeleton = template.skeleton
         self.template = template
+        self.device = device
         self.parents = skeleton.joint_parents.tolist()
         self.levels = _levels(skeleton)
         self.mirror = torch.as_tensor(skeleton.mirror(), device=device)
@@ -44,12 +45,13 @@ class TorchBody:
         dense = np.zeros((len(template.mesh.vertices), skeleton.num_joints), dtype=np.float32)
         np.add.at(dense, (np.arange(len(dense))[:, None], template.skin_joints), template.skin_weights)
         self.weights = _tensor(dense, device)
+        self.axes = _tensor(_bone_axes(skeleton), device)
         self.neighbours = _tensor_laplacian(template.mesh, device)
 
-    def rest(self, log_scales: Tensor, vertex_offsets: Tensor) -> RestBody:
-        """The body of a shape: log scales (J,) per joint (left and right are averaged), offsets (V,) along normals."""
-        log_scales = 0.5 * (log_scales + log_scales[self.mirror])
-        scales = torch.exp(log_scales)
+    def rest(self, log_scales: Tensor, log_girths: Tensor, vertex_offsets: Tensor) -> RestBody:
+        """The body of a shape: log scales and girths (J,) (left and right are averaged), offsets (V,) along normals."""
+        scales = torch.exp(0.5 * (log_scales + log_scales[self.mirror]))
+        girths = scales * torch.exp(0.5 * (log_girths + log_girths[self.mirror]))
         old = [torch.zeros(3, device=self.offsets.device)]
         new = [torch.zeros(3, device=self.offsets.device)]
         offsets = [torch.zeros(3, device=self.offsets.device)]
@@ -61,7 +63,9 @@ class TorchBody:
             new.append(new[parent] + offset)
         places, stretched = torch.stack(old), torch.stack(new)
         local = self.vertices[:, None] - places
-        moved = (self.weights[..., None] * (stretched + scales[:, None] * local)).sum(1)
+        along = (local * self.axes).sum(-1, keepdim=True) * self.axes
+        resized = stretched + scales[:, None] * along + girths[:, None] * (local - along)
+        moved = (self.weights[..., None] * resized).sum(1)
         vertices = moved + vertex_offsets[:, None] * self.normals
         return RestBody(stretched, torch.stack(offsets), vertices, self._normals(vertices))
 
@@ -117,13 +121,24 @@ def exp_so3(vector: Tensor) -> Tensor:
 def shaped(body: TorchBody, shape: Shape) -> SkinnedMesh:
     """The template with a shape applied, as a plain skinned mesh whose skeleton has the shape's bone lengths."""
     with torch.no_grad():
-        rest = body.rest(_tensor(shape.log_scales, "cpu"), _tensor(shape.offsets, "cpu"))
+        rest = body.rest(*(_tensor(v, body.device) for v in (shape.log_scales, shape.log_girths, shape.offsets)))
     template = body.template
     joint_rest = np.tile(np.eye(4), (template.skeleton.num_joints, 1, 1))
     joint_rest[:, :3, 3] = rest.offsets.cpu().numpy()
     skeleton = Skeleton(template.skeleton.joint_names, template.skeleton.joint_parents, joint_rest)
     mesh = TriangleMesh(rest.vertices.cpu().numpy(), template.mesh.faces, template.mesh.colors)
     return SkinnedMesh(mesh, template.skin_joints, template.skin_weights, skeleton)
+
+
+def _bone_axes(skeleton: Skeleton) -> Array:
+    """(J, 3) unit direction of each joint's bone at rest: to its first child, or on from its parent where it has none."""
+    axes = np.tile([1.0, 0.0, 0.0], (skeleton.num_joints, 1))
+    for joint in range(1, skeleton.num_joints):
+        children = np.flatnonzero(skeleton.joint_parents == joint)
+        offset = skeleton.joint_rest[children[0] if len(children) else joint, :3, 3]
+        axes[joint] = offset / max(float(np.linalg.norm(offset)), 1e-9)
+    axes[skeleton.joint_names.index("head")] = [1.0, 0.0, 0.0]
+    return axes
 
 
 def _levels(skeleton: Skeleton) -> list[list[int]]:

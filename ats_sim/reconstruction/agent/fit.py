@@ -27,7 +27,7 @@ class FitWeights:
 
     plane: float = 1.0
     """Distance of observed points from the surface's tangent plane, clamped at 0.1 m."""
-    point: float = 0.3
+    point: float = 1.0
     """Distance of observed points from the nearest vertex, clamped at 0.3 m."""
     outside: float = 0.5
     """Distance by which visible vertices leave the mask."""
@@ -49,7 +49,7 @@ class FitWeights:
     """Squared deviation of the joints' log scales from their mean."""
     offsets: float = 0.5
     """Squared vertex offsets, relative to 1 cm, times 0.01."""
-    offset_smoothness: float = 200.0
+    offset_smoothness: float = 50.0
     """Squared Laplacian of the vertex offsets."""
 
 
@@ -146,27 +146,27 @@ def fit(
     """
     weights = weights or FitWeights()
     device = str(frames.points.device)
-    scales, offsets = _tensor(shape.log_scales, device), _tensor(shape.offsets, device)
+    form = [_tensor(value, device) for value in (shape.log_scales, shape.log_girths, shape.offsets)]
     rates = [(poses.yaw, 0.02), (poses.tilt, 0.01), (poses.place, 0.008), (poses.joints, 0.03)]
-    rates += [(scales, 0.01), (offsets, 0.0006)] if free_shape else []
+    rates += list(zip(form, (0.01, 0.01, 0.0006), strict=True)) if free_shape else []
     groups = [{"params": [tensor.requires_grad_(True)], "lr": rate} for tensor, rate in rates]
     optimiser = torch.optim.Adam(groups)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda i: 0.1 + 0.9 * (1 - i / max(iterations, 1)))
-    rest = None if free_shape else body.rest(scales, offsets)
+    rest = None if free_shape else body.rest(*form)
     residual = torch.zeros(())
     with steps(iterations, label or "fit") as bar:
         for iteration in range(iterations):
             optimiser.zero_grad()
-            current = body.rest(scales, offsets) if rest is None else rest
-            loss, residual = _loss(body, current, frames, poses, scales, offsets, weights)
+            current = body.rest(*form) if rest is None else rest
+            loss, residual = _loss(body, current, frames, poses, form, weights)
             loss.backward()
-            _hold(poses, scales, offsets, iteration / iterations, frozen, free_shape)
+            _hold(poses, form if free_shape else [], iteration / iterations, frozen)
             optimiser.step()
             schedule.step()
             bar.advance(cm=100 * float(residual))
     for tensor, _ in rates:
         tensor.requires_grad_(False)
-    return poses, Shape(scales.cpu().numpy().copy(), offsets.cpu().numpy().copy()), float(residual)
+    return poses, Shape(*(tensor.cpu().numpy().copy() for tensor in form)), float(residual)
 
 
 def result(poses: Poses) -> tuple[Array, Array]:
@@ -177,23 +177,23 @@ def result(poses: Poses) -> tuple[Array, Array]:
     return rigid(rotation, poses.place.detach().cpu().double().numpy()), joints
 
 
-def _hold(poses: Poses, scales: Tensor, offsets: Tensor, progress: float, frozen: int, free_shape: bool) -> None:
+def _hold(poses: Poses, form: list[Tensor], progress: float, frozen: int) -> None:
     """Zero the gradients of what must not move at this stage."""
     for tensor in poses.parameters:
         if tensor.grad is not None and frozen:
             tensor.grad[:frozen] = 0.0
     if progress < 0.2 and poses.joints.grad is not None:
         poses.joints.grad.zero_()
-    if free_shape and scales.grad is not None and offsets.grad is not None:
-        if progress < 0.2:
-            scales.grad[:] = scales.grad.mean()
-        if progress < 0.6:
-            offsets.grad.zero_()
+    for tensor, start in zip(form, (0.2, 0.2, 0.5), strict=False):
+        if tensor.grad is not None and progress < start:
+            # The overall size may adapt from the beginning.
+            tensor.grad[:] = tensor.grad.mean() if tensor is form[0] else 0.0
 
 
 def _loss(
-    body: TorchBody, rest: RestBody, frames: Frames, poses: Poses, scales: Tensor, offsets: Tensor, w: FitWeights
+    body: TorchBody, rest: RestBody, frames: Frames, poses: Poses, form: list[Tensor], w: FitWeights
 ) -> tuple[Tensor, Tensor]:
+    scales, girths, offsets = form
     vertices, normals = body.pose(rest, poses.place, poses.root_rotations(), poses.joints)
     plane, point = _surface_distance(vertices, normals, frames)
     count = frames.seen.sum().clamp_min(1.0)
@@ -205,7 +205,7 @@ def _loss(
     loss = loss + w.outside * mean(_outside(vertices, frames)) + w.floor * below.mean() + w.ground * mean(gap)
     loss = loss + _priors(poses, frames, w)
     spread = scales - scales.mean()
-    loss = loss + w.scales * (spread**2).mean()
+    loss = loss + w.scales * ((spread**2).mean() + (girths**2).mean())
     loss = loss + w.offsets * (offsets**2).mean() + w.offset_smoothness * ((body.neighbours @ offsets) ** 2).mean()
     return loss, mean(plane.clamp(max=0.1).mean(1)).detach()
 

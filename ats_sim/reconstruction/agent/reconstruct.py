@@ -246,6 +246,7 @@ def _write(output: Path, agent: AgentReconstruction, shape: Shape) -> None:
     mesh = agent.skinned.mesh
     tensors = {
         "log_scales": shape.log_scales,
+        "log_girths": shape.log_girths,
         "offsets": shape.offsets,
         "vertices": mesh.vertices,
         "faces": mesh.faces,

@@ -51,6 +51,8 @@ class Shape:
 
     log_scales: Array
     """(J,) natural logarithm of each joint's scale; the template's size times exp of it."""
+    log_girths: Array
+    """(J,) the same of each limb's thickness across its bone, on top of its scale."""
     offsets: Array
     """(V,) metres that each vertex lies outside the scaled template, along its normal."""
 
@@ -105,7 +107,7 @@ def quadruped_template(faces: int = 1500) -> SkinnedMesh:
 def neutral_shape(template: SkinnedMesh, scale: float = 1.0) -> Shape:
     """The template itself, scaled as a whole."""
     joints = template.skeleton.num_joints
-    return Shape(np.full(joints, np.log(scale)), np.zeros(len(template.mesh.vertices)))
+    return Shape(np.full(joints, np.log(scale)), np.zeros(joints), np.zeros(len(template.mesh.vertices)))
 
 
 def _mirrored(limb: Limb) -> Limb:
