@@ -107,7 +107,7 @@ def test_a_plate_lifted_by_three_centimetres_has_that_chamfer() -> None:
     scores = surface_scores(
         plate.transformed(rigid(np.eye(3), np.array([0, 0, 0.03]))), plate, np.random.default_rng(0)
     )
-    assert scores["chamfer_m"] == pytest.approx(0.03, abs=0.002) and scores["f_score_5cm"] > 0.99
+    assert scores["chamfer_m"] == pytest.approx(0.03, abs=1e-6) and scores["f_score_5cm"] == pytest.approx(1.0)
 
 
 @pytest.fixture(scope="module")

@@ -72,12 +72,13 @@ class KeypointMap:
         chosen = self._points_of_similar_views(intrinsics, T_world_camera, frames)
         if not len(keypoints) or len(chosen) <= FEWEST_POINTS:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        u, v, z = intrinsics.project(transform_points(inverse(T_world_camera), self.points[chosen]))
+        projected = intrinsics.project(transform_points(inverse(T_world_camera), self.points[chosen]))
+        u, v, z = (part.astype(np.float32) for part in projected)
+        pixels, depth = keypoints.pixels.astype(np.float32), keypoints.depth.astype(np.float32)[:, None]
         similarity = keypoints.descriptors @ self.descriptors[chosen].T
-        off = (keypoints.pixels[:, :1] - u) ** 2 + (keypoints.pixels[:, 1:] - v) ** 2
-        known = keypoints.depth[:, None] > 0
-        far = known & (np.abs(keypoints.depth[:, None] - z) > 0.3 + 0.05 * z)
-        similarity[(off > radius**2) | far] = 0.0
+        off = (np.abs(pixels[:, :1] - u) > radius) | (np.abs(pixels[:, 1:] - v) > radius)
+        off |= (depth > 0) & (np.abs(depth - z) > 0.3 + 0.05 * z)
+        similarity[off] = 0.0
         best = [
             (value, index + start)
             for start, end in _runs(self.frame[chosen])

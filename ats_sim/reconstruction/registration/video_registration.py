@@ -25,6 +25,7 @@ FEWEST_INLIERS = 9
 SURE_WEIGHT = 60.0
 SEARCH_RADII = (0.12, 0.05, 0.03)
 SAME_TRACK = 0.3
+HOPELESS = 0.45
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +95,11 @@ def register_segment(
     for T, support in coarse_transform(scene, observations, odometry, intrinsics, ablate, seed):
         poses = T @ odometry.T_odometry_camera
         matches = np.zeros(len(poses), dtype=np.int64)
-        if "refinement" not in ablate:
+        verdict = verify(scene.volume, points, colors, poses)
+        if "refinement" not in ablate and verdict.surface > HOPELESS:
             poses, matches = refine_track(scene, observations, odometry, intrinsics, poses)
-        track = Track(poses, matches, verify(scene.volume, points, colors, poses), support)
+            verdict = verify(scene.volume, points, colors, poses)
+        track = Track(poses, matches, verdict, support)
         if best is None or track.verdict.score > best.verdict.score:
             best, track = track, best or track
         if not _same_place(best, track):
