@@ -55,18 +55,18 @@ def speed(home: Home) -> dict[str, Any]:
         each = [perceive(volume, history, observer) for _ in range(batch)]
         rngs = [np.random.default_rng(i) for i in range(batch)]
         running = policy.plan(each, rngs)
-        result[f"plan_{batch}_ms"] = milliseconds(partial(policy.plan, each, rngs))
+        result[f"plan_{batch}_ms"] = milliseconds(partial(policy.plan, each, rngs), max(8, REPEATS // batch))
         again = partial(policy.plan, each, rngs, previous=running, executed=[5] * batch)
-        result[f"replan_{batch}_ms"] = milliseconds(again)
+        result[f"replan_{batch}_ms"] = milliseconds(again, max(8, REPEATS // batch))
     result["guided_1_ms"] = milliseconds(lambda: policy.plan([perception], [np.random.default_rng(0)], guidance=2.0))
     return result
 
 
-def milliseconds(call: Callable[[], object]) -> dict[str, float]:
+def milliseconds(call: Callable[[], object], repeats: int = REPEATS) -> dict[str, float]:
     """Time a call: median and 95th percentile of wall time, and the best."""
     call()
     times = []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         start = time.perf_counter()
         call()
         times.append(1e3 * (time.perf_counter() - start))
