@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -149,10 +150,21 @@ def test_a_missing_capture_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_capture_of_which_nothing_fits_says_so(tmp_path: Path) -> None:
-    folder = write_capture(tmp_path / "c", odometry=(), foreign=True)
+    folder = write_capture(tmp_path / "c", odometry=(), foreign=True, frames=8)
     with pytest.raises(ReconstructionError, match="no video could be registered"):
         reconstruct(folder, tmp_path / "recon", FAST)
     assert not Cameras.read(tmp_path / "recon" / "cameras.json").accepted()
+    with pytest.raises(ReconstructionError, match="no video could be registered"):
+        reconstruct(folder, tmp_path / "recon", FAST)
+
+
+def test_a_picture_that_breaks_off_is_named_and_nothing_is_left(capture: Path, tmp_path: Path) -> None:
+    broken = Path(shutil.copytree(capture, tmp_path / "broken"))
+    picture = broken / "v00" / "images" / "000003.jpg"
+    picture.write_bytes(picture.read_bytes()[:900])
+    with pytest.raises(CaptureError, match="000003.jpg"):
+        reconstruct(broken, tmp_path / "recon", FAST)
+    assert not (tmp_path / "recon").exists()
 
 
 @pytest.mark.parametrize("voxel_size", [0.0, -1.0, 5.0, float("nan")])

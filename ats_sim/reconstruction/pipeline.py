@@ -34,8 +34,15 @@ def reconstruct(
     opened = Capture.open(capture)
     output = Path(output)
     _check_output(output)
-    output.mkdir(parents=True, exist_ok=True)
-    stages = Stages(output, capture_key(opened), resume=resume)
+    # The folder of markers says from the start whose folder this is, so that a run that stopped early can go on.
+    (output / MARKERS).mkdir(parents=True, exist_ok=True)
+    try:
+        return _run(opened, output, settings, Stages(output, capture_key(opened), resume=resume))
+    finally:
+        _remove_if_empty(output)
+
+
+def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Stages) -> dict[str, Any]:
     stages.run(
         "register",
         _keys(
@@ -108,6 +115,13 @@ def _report(capture: Capture, output: Path, config: ReconstructConfig, stages: S
 
 def _keys(config: ReconstructConfig, *names: str) -> dict[str, object]:
     return {name: getattr(config, name) for name in names}
+
+
+def _remove_if_empty(output: Path) -> None:
+    """Leave no trace of a run that made nothing."""
+    if not any(path for path in output.iterdir() if path.name != MARKERS) and not any((output / MARKERS).iterdir()):
+        (output / MARKERS).rmdir()
+        output.rmdir()
 
 
 def _check_output(output: Path) -> None:
