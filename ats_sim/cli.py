@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import tyro
 
 from ats_sim import __version__
+from ats_sim.envs.closed_loop_config import ClosedLoopConfig
 from ats_sim.errors import AtsError, ConfigError
 from ats_sim.files import write_json
 from ats_sim.models.config import TrainConfig
@@ -104,17 +105,19 @@ def train(recon: Place[Path], output: Output, config: Flat[TrainConfig], resume:
 
 
 def evaluate(
-    what: Place[Literal["reconstruction", "behaviour"]],
+    what: Place[Literal["reconstruction", "behaviour", "closed-loop"]],
     path: Place[Path],
+    closed_loop: Flat[ClosedLoopConfig],
     capture: Path | None = None,
     recon: Path | None = None,
     json: Path | None = None,
 ) -> int:
-    """Score a reconstruction against its capture's ground truth, or a home's behaviour against held-out videos.
+    """Score a reconstruction against ground truth, behaviour against held-out videos, or life in a home.
 
     Args:
         what: What to score.
-        path: The reconstruction, or the trained home.
+        path: The reconstruction, or the trained home ("default" is the bundled one).
+        closed_loop: With `closed-loop`: how long and how often to watch.
         capture: With `reconstruction`: the capture it was made from.
         recon: With `behaviour`: the reconstruction the home was trained on.
         json: File to write the scores to.
@@ -123,6 +126,10 @@ def evaluate(
         from ats_sim.reconstruction.metrics import evaluate_reconstruction
 
         scores: Any = evaluate_reconstruction(path, _needed(capture, "--capture", "the capture it was made from"))
+    elif what == "closed-loop":
+        from ats_sim.envs.closed_loop import evaluate_closed_loop
+
+        scores = evaluate_closed_loop(path, closed_loop)
     else:
         from ats_sim.models.evaluation import evaluate_behaviour
 

@@ -59,8 +59,10 @@ class Skeleton:
                 raise ArrayError(f"skeleton: joint {joint} '{name}' has parent {parents[joint]}; parents come first")
         if parents[0] != -1 or not np.allclose(rest[0], np.eye(4), atol=1e-6):
             raise ArrayError("skeleton: joint 0 must be the root, with parent -1 and an identity rest transform")
-        unit = np.swapaxes(rest[:, :3, :3], -1, -2) @ rest[:, :3, :3]
-        if not np.allclose(unit, np.eye(3), atol=1e-3) or (np.linalg.det(rest[:, :3, :3]) < 0).any():
+        with np.errstate(over="ignore", invalid="ignore"):  # absurd numbers end as "not rigid", not as a warning
+            unit = np.swapaxes(rest[:, :3, :3], -1, -2) @ rest[:, :3, :3]
+            flipped = np.linalg.det(rest[:, :3, :3]) < 0
+        if not np.allclose(unit, np.eye(3), atol=1e-3) or flipped.any():
             raise ArrayError("skeleton.joint_rest: a rest transform is not rigid")
         object.__setattr__(self, "joint_parents", parents)
         object.__setattr__(self, "joint_rest", rest)

@@ -1,0 +1,13 @@
+"""Options of `ats evaluate closed-loop`; imports nothing, so that `--help` is instant."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ClosedLoopConfig:
+    """How long and how often to watch."""
+
+    episodes: int = 30
+    """Seeded episodes per observer."""
+    seconds: float = 60.0
+    """Length of an episode."""
