@@ -104,7 +104,8 @@ class TorchBody:
         summed = torch.zeros_like(vertices)
         for corner in range(3):
             summed = summed.index_add(0, self.faces[:, corner], across)
-        return summed / summed.norm(dim=-1, keepdim=True).clamp_min(1e-9)
+        normals: Tensor = summed / summed.norm(dim=-1, keepdim=True).clamp_min(1e-9)
+        return normals
 
 
 def exp_so3(vector: Tensor) -> Tensor:
@@ -131,7 +132,7 @@ def shaped(body: TorchBody, shape: Shape) -> SkinnedMesh:
 
 
 def _bone_axes(skeleton: Skeleton) -> Array:
-    """(J, 3) unit direction of each joint's bone at rest: to its first child, or on from its parent where it has none."""
+    """(J, 3) unit direction of each joint's bone at rest: to its first child, or on from its parent at a tip."""
     axes = np.tile([1.0, 0.0, 0.0], (skeleton.num_joints, 1))
     for joint in range(1, skeleton.num_joints):
         children = np.flatnonzero(skeleton.joint_parents == joint)

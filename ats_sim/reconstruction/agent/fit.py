@@ -7,6 +7,7 @@ without evidence (held out, hidden) move with their neighbours. Shape is shared 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ats_sim.arrays import Array
-from ats_sim.geometry import heading, project_to_so3, rigid
+from ats_sim.geometry import heading, log_so3, project_to_so3, rigid
 from ats_sim.progress import steps
 from ats_sim.reconstruction.agent.body import RestBody, TorchBody, exp_so3
 from ats_sim.reconstruction.agent.observations import Sightings
@@ -101,7 +102,10 @@ class Poses:
 
 def frames_of(parts: list[tuple[Sightings, slice]], support: Array, device: str) -> Frames:
     """Join windows of videos into one batch; `support` (B,) is the height of the surface below the agent."""
-    stack = lambda get: np.concatenate([get(one)[window] for one, window in parts])  # noqa: E731
+
+    def stack(get: Callable[[Sightings], Array]) -> Array:
+        return np.concatenate([get(one)[window] for one, window in parts])
+
     cameras = stack(lambda one: one.T_world_camera)
     times = [one.time[window] for one, window in parts]
     gaps = [np.append(np.diff(time), np.inf) for time in times]
@@ -121,8 +125,6 @@ def start_poses(T_world_root: Array, joints: Array, device: str) -> Poses:
     """Parameters from root poses (B, 4, 4) and joint rotations (B, J, 3)."""
     yaw = np.unwrap(heading(T_world_root[:, :3, :3]))
     level = np.swapaxes(exp_so3(_tensor(np.stack([0 * yaw, 0 * yaw, yaw], -1), "cpu")).numpy(), 1, 2)
-    from ats_sim.geometry import log_so3
-
     tilt = log_so3(project_to_so3(level @ T_world_root[:, :3, :3]))[:, :2]
     return Poses(*(_tensor(value, device) for value in (yaw, tilt, T_world_root[:, :3, 3], joints)))
 
@@ -159,7 +161,7 @@ def fit(
             optimiser.zero_grad()
             current = body.rest(*form) if rest is None else rest
             loss, residual = _loss(body, current, frames, poses, form, weights)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             _hold(poses, form if free_shape else [], iteration / iterations, frozen)
             optimiser.step()
             schedule.step()
@@ -197,7 +199,10 @@ def _loss(
     vertices, normals = body.pose(rest, poses.place, poses.root_rotations(), poses.joints)
     plane, point = _surface_distance(vertices, normals, frames)
     count = frames.seen.sum().clamp_min(1.0)
-    mean = lambda values: (values * frames.seen).sum() / count  # noqa: E731
+
+    def mean(values: Tensor) -> Tensor:
+        return (values * frames.seen).sum() / count
+
     height = vertices[..., 2] - frames.support[:, None]
     below = torch.relu(-height)
     gap = torch.relu(height.amin(1)).clamp(max=0.1)

@@ -60,7 +60,7 @@ def chosen_frames(times: Array, registered: Array) -> Array:
 
 def held_out(frames: Array) -> Array:
     """Whether frames (K,) are kept for scores."""
-    return np.asarray(frames) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
+    return np.asarray(np.asarray(frames) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1)
 
 
 def gather(
@@ -115,7 +115,7 @@ def _clean_pixels(mask: Array, depth: Array) -> Array:
 
 
 def _smoothed(mask: Array, depth: Array) -> Array:
-    """Median of 5x5 depths of the agent alone: a sensor's noise is as large as a leg is thick, and would thin the fit."""
+    """Median of 5x5 depths of the agent alone: a sensor's noise is as large as a leg is thick and would thin it."""
     from scipy import ndimage
 
     known = mask & (depth > 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -174,7 +174,10 @@ def _fit_shape(
     windows.sort(key=lambda entry: -entry[0])
     best = windows[: max(1, SHAPE_FRAMES[config.preset] // SHAPE_WINDOW)]
     parts = [(one.sightings, window) for _, one, window in best]
-    join = lambda get: np.concatenate([get(states[one.video.name])[window] for _, one, window in best])  # noqa: E731
+
+    def join(get: Callable[[_Fitted], Array]) -> Array:
+        return np.concatenate([get(states[one.video.name])[window] for _, one, window in best])
+
     frames = frames_of(parts, join(lambda state: state.support), config.device)
     start_at = start_poses(join(lambda s: s.T_world_root), join(lambda s: s.joint_rotations), config.device)
     steps = SHAPE_STEPS[config.preset]

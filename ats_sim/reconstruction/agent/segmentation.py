@@ -34,6 +34,10 @@ MAX_SPEED = 3.0
 """Metres per second."""
 HEADROOM = 1.2
 """An animal's middle is no higher above the floor than this, metres (it may be on a table)."""
+FRAGMENT_REACH = 0.35
+"""A piece of the animal lies no farther from the rest of it, metres."""
+MOVES = 0.5
+"""Share of other frames that see a moving thing's place empty."""
 CELL = 0.1
 
 
@@ -73,7 +77,11 @@ def segment_video(
         depths.append(depth[::4, ::4])
     scores = _scores(blobs, depths, video.intrinsics, T_world_camera[frames])
     chosen = link(blobs, scores, video.times[frames])
-    return {blob.frame: blob.mask for blob in chosen if blob is not None}
+    return {
+        blob.frame: blob.mask | _fragments(blob, found, score)
+        for blob, found, score in zip(chosen, blobs, scores, strict=True)
+        if blob is not None
+    }
 
 
 def find_blobs(
@@ -190,6 +198,16 @@ def _seen_through(points: Array, depth: Array, intrinsics: Intrinsics, T_world_c
     inside = (z > 0.1) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
     seen = depth[np.where(inside, row, 0), np.where(inside, column, 0)]
     return np.asarray(inside & (seen > z + 0.12))
+
+
+def _fragments(chosen: Blob, others: list[Blob], scores: Array) -> Array:
+    """Mask of the blobs close to the chosen one whose space is as empty at other times: the rest of a body that
+    something thin cuts in two."""
+    mask = np.zeros_like(chosen.mask)
+    for blob, score in zip(others, scores, strict=True):
+        if blob is not chosen and score > MOVES and np.linalg.norm(blob.centre - chosen.centre) < FRAGMENT_REACH:
+            mask |= blob.mask
+    return mask
 
 
 def link(blobs: list[list[Blob]], scores: list[Array], times: Array) -> list[Blob | None]:

@@ -66,8 +66,8 @@ def _video_colors(skinned: SkinnedMesh, part: PosedFrames) -> tuple[Array, Array
     """Weighted colour sums (V, 3) and weights (V,) of one video."""
     count = len(skinned.mesh.vertices)
     total, weight = np.zeros((count, 3)), np.zeros(count)
-    picked = np.unique(np.linspace(0, len(part.frames) - 1, FRAMES_PER_VIDEO).astype(int)) if len(part.frames) else []
-    for k in picked:
+    picked = np.linspace(0, len(part.frames) - 1, min(FRAMES_PER_VIDEO, len(part.frames)))
+    for k in np.unique(picked.astype(int)):
         frame = int(part.frames[k])
         vertices = skinned.posed(part.T_world_root[k], part.joint_rotations[k])
         facing, pixel = _visible(part, frame, vertices, skinned.mesh.faces)

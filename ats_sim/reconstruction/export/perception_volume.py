@@ -68,7 +68,7 @@ def _coarse(space: Space) -> dict[str, Array]:
 
 def _blocks(values: Array) -> Array:
     x, y, z = values.shape
-    return values.astype(np.float32).reshape(x // 2, 2, y // 2, 2, z // 2, 2).sum((1, 3, 5))
+    return np.asarray(values.astype(np.float32).reshape(x // 2, 2, y // 2, 2, z // 2, 2).sum((1, 3, 5)))
 
 
 def _features(coarse: dict[str, Array], lowest: float, voxel: float) -> Array:

@@ -80,8 +80,6 @@ def carve(
 def signed_distance(space: Space) -> Array:
     """(X, Y, Z) float32 metres: > 0 in free space, < 0 elsewhere; surfaces are placed between voxel centres where the
     scan's own distances allow."""
-    from scipy import ndimage
-
     solid = ~space.free
     # Distance from a voxel's centre back to the surface in front of it, as far as the scan knows it.
     behind = np.where(space.known & (space.depth <= 0), -space.depth, 0.5 * space.voxel)
@@ -89,17 +87,19 @@ def signed_distance(space: Space) -> Array:
     behind[:, :, floor] = np.where(space.known[:, :, floor], np.maximum(-space.depth[:, :, floor], 0.0), 0.0)
     ahead = np.where(space.known & (space.depth > 0), space.depth, 0.5 * space.voxel)
     half = 0.999 * space.voxel
-    outward = _distance(ndimage, space.free, np.clip(behind, 0.0, half), space.voxel)
-    inward = _distance(ndimage, solid, np.clip(ahead, 1e-3, half), space.voxel)
+    outward = _distance(space.free, np.clip(behind, 0.0, half), space.voxel)
+    inward = _distance(solid, np.clip(ahead, 1e-3, half), space.voxel)
     return np.where(space.free, outward, -inward).astype(np.float32)
 
 
-def _distance(ndimage: object, inside: Array, slack: Array, voxel: float) -> Array:
+def _distance(inside: Array, slack: Array, voxel: float) -> Array:
     """Distance to the nearest voxel outside the mask, less that voxel's own distance to the surface."""
+    from scipy import ndimage
+
     if inside.all():
         return np.full(inside.shape, 10.0)
-    away, nearest = ndimage.distance_transform_edt(inside, sampling=voxel, return_indices=True)  # type: ignore[attr-defined]
-    return np.maximum(away - slack[tuple(nearest)], 1e-3)
+    away, nearest = ndimage.distance_transform_edt(inside, sampling=voxel, return_indices=True)
+    return np.asarray(np.maximum(away - slack[tuple(nearest)], 1e-3))
 
 
 def _grid(volume: TsdfVolume, T_home_scene: Array, voxel: float) -> tuple[Array, tuple[int, int, int]]:
@@ -133,12 +133,12 @@ def _resampled(
         cells = ((transform_points(to_scene, points.reshape(-1, 3)) - volume.origin) / volume.voxel_size).T
         nearest = np.rint(cells).astype(int)
         inside = ((nearest >= 0) & (nearest <= limit)).all(0)
-        nearest = tuple(np.clip(nearest, 0, limit))
-        seen = inside & (weight[nearest] > 0)
+        index = tuple(np.clip(nearest, 0, limit))
+        seen = inside & (weight[index] > 0)
         depth[x] = np.where(seen, ndimage.map_coordinates(volume.distance, cells, order=1), 0.0).reshape(shape[1:])
         known[x] = seen.reshape(shape[1:])
-        near = seen & (np.abs(volume.distance[nearest]) < 0.99 * volume.truncation)
-        color[x] = np.where(near[:, None], volume.color[nearest], 0).clip(0, 255).reshape(*shape[1:], 3)
+        near = seen & (np.abs(volume.distance[index]) < 0.99 * volume.truncation)
+        color[x] = np.where(near[:, None], volume.color[index], 0).clip(0, 255).reshape(*shape[1:], 3)
     return depth, known, color
 
 
