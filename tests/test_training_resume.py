@@ -13,7 +13,7 @@ from ats_sim.errors import ConfigError, TrainingError
 from ats_sim.models import training
 from ats_sim.models.batches import Batch
 from ats_sim.models.checkpoints import read_checkpoint, write_checkpoint
-from ats_sim.models.config import TrainConfig, size_of
+from ats_sim.models.config import TrainConfig, limited, size_of
 from ats_sim.models.learner import MAX_BAD_STEPS, Learner, learning_rate
 
 TINY = TrainConfig(steps=6, batch=3, path_width=8, pose_width=8, checkpoint_every=2, threads=1)
@@ -135,6 +135,13 @@ def test_learning_rate_is_one_cycle() -> None:
     assert rates[0] == pytest.approx(0.04) and max(rates) == rates[50] == pytest.approx(1.0)
     assert all(a >= b for a, b in zip(rates[50:], rates[51:], strict=False))
     assert rates[-1] == pytest.approx(1e-3)
+
+
+def test_few_windows_are_not_shown_for_ever() -> None:
+    """4000 steps of 32 stay where there is enough to see, and shrink where each window would come too often."""
+    config = TrainConfig(max_epochs=200)
+    assert limited(size_of(config), config, 5000).steps == 4000
+    assert limited(size_of(config), config, 96).steps == 600
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ class TrainConfig:
     """Optimiser steps; the preset's where not given."""
     batch: int | None = None
     """Windows per step; the preset's where not given."""
+    max_epochs: int = 300
+    """Most times that one window is shown, whatever the steps: few recordings must not be learned by heart."""
     path_width: int | None = None
     """Channels of the path network's finest level; the preset's where not given."""
     pose_width: int | None = None
@@ -93,4 +95,11 @@ def size_of(config: TrainConfig) -> TrainSize:
         raise ConfigError(f"network_calls: {config.network_calls}, want 1 to 64")
     if size.path_width % 8 or size.pose_width % 8:
         raise ConfigError(f"path_width {size.path_width} and pose_width {size.pose_width}: want multiples of 8")
+    if config.max_epochs < 1:
+        raise ConfigError(f"max_epochs: {config.max_epochs}, want at least 1")
     return size
+
+
+def limited(size: TrainSize, config: TrainConfig, windows: int) -> TrainSize:
+    """Fewer steps where there are so few windows that each would be shown more than `max_epochs` times."""
+    return replace(size, steps=min(size.steps, max(1, config.max_epochs * windows // size.batch)))

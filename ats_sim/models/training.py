@@ -16,7 +16,7 @@ from ats_sim.files import atomic_folder, sha256, write_json
 from ats_sim.home import Home, seal_home
 from ats_sim.models.batches import BatchMaker
 from ats_sim.models.checkpoints import read_checkpoint, write_checkpoint
-from ats_sim.models.config import TrainConfig, TrainSize, size_of
+from ats_sim.models.config import TrainConfig, TrainSize, limited, size_of
 from ats_sim.models.evaluation import evaluate_policy
 from ats_sim.models.hierarchy import Behaviour
 from ats_sim.models.learner import Learner, StepReport
@@ -65,9 +65,10 @@ def train(recon: Path, output: Path, config: TrainConfig | None = None, resume: 
         ConfigError: If an option is out of range.
     """
     recon, output, config = Path(recon), Path(output), config or TrainConfig()
-    size = size_of(config)
+    size_of(config)  # Refuse impossible options before reading anything.
     torch.set_num_threads(config.threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1)
     lesson = prepare(recon, config)
+    size = limited(size_of(config), config, len(lesson.train_windows))
     work = output.with_name(output.name + ".training")
     if not resume:
         shutil.rmtree(work, ignore_errors=True)
