@@ -29,7 +29,8 @@ REACH = 0.08
 """Weak pixels join strong ones no farther away than this, metres across the picture."""
 SIZE = (0.15, 1.2)
 """Extent of an animal, metres."""
-MIN_PIXELS = 40
+MIN_PIXELS, MIN_SHARE = 12, 1.5e-4
+"""A blob has at least so many pixels, and at least this share of the picture's."""
 MAX_SPEED = 3.0
 """Metres per second."""
 HEADROOM = 1.2
@@ -38,6 +39,8 @@ FRAGMENT_REACH = 0.35
 """A piece of the animal lies no farther from the rest of it, metres."""
 MOVES = 0.5
 """Share of other frames that see a moving thing's place empty."""
+STATIC = 0.25
+"""A blob whose place is seen empty in a smaller share of the other frames counts as furniture."""
 CELL = 0.1
 
 
@@ -137,7 +140,7 @@ def _grown(strong: Array, may_join: Array, depth: Array, focal: float) -> list[A
     sizes = np.bincount(labels.ravel())
     grown = []
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
-        if sizes[label] < MIN_PIXELS // 2:
+        if sizes[label] < _least(depth) // 2:
             continue
         near = float(np.median(depth[box][labels[box] == label]))
         pad = int(np.ceil(REACH * focal / near)) + 2
@@ -146,6 +149,10 @@ def _grown(strong: Array, may_join: Array, depth: Array, focal: float) -> list[A
         mask[wide] = _joined(labels[wide] == label, may_join[wide] | strong[wide], depth[wide], REACH * focal / near)
         grown.append(mask)
     return grown
+
+
+def _least(picture: Array) -> int:
+    return max(MIN_PIXELS, int(MIN_SHARE * picture.size))
 
 
 def _joined(core: Array, may_join: Array, depth: Array, reach: float) -> Array:
@@ -161,7 +168,7 @@ def _as_blob(
     frame: int, mask: Array, depth: Array, intrinsics: Intrinsics, T_world_camera: Array, floor: float
 ) -> Blob | None:
     valid = mask & (depth > 0)
-    if valid.sum() < MIN_PIXELS:
+    if valid.sum() < _least(depth):
         return None
     points = transform_points(T_world_camera, intrinsics.unproject(depth)[valid])
     low, high = np.percentile(points, [3, 97], axis=0)
@@ -241,4 +248,4 @@ def link(blobs: list[list[Blob]], scores: list[Array], times: Array) -> list[Blo
 
 def _gain(blob: Blob, score: float) -> float:
     """Large blobs whose place is empty at other times are worth most; static ones cost."""
-    return (score - 0.25) * min(float(np.sqrt(blob.mask.sum())) / 20.0, 3.0)
+    return (score - STATIC) * min(float(np.sqrt(blob.mask.sum())) / 20.0, 3.0)
