@@ -32,9 +32,11 @@ def precondition(raw: Tensor, noisy: Tensor, level: Tensor) -> Tensor:
     return (1.0 - s) / power * noisy + s * torch.rsqrt(power) * raw
 
 
-def clean_loss(predicted: Tensor, clean: Tensor, level: Tensor) -> Tensor:
+def clean_loss(predicted: Tensor, clean: Tensor, level: Tensor | None = None) -> Tensor:
     """Squared error of the predicted clean signal (B, ...), weighted so that the raw outputs of all levels count alike
-    (down to the level where the weight would only amplify rounding)."""
+    (down to the level where the weight would only amplify rounding); unweighted where no level is given."""
+    if level is None:
+        return torch.mean((predicted - clean) ** 2)
     power = (1.0 - level) ** 2 + level**2
     weight = torch.clamp(power / level**2, max=MAX_WEIGHT)
     return torch.mean(torch.mean((predicted - clean).flatten(1) ** 2, dim=1) * weight)

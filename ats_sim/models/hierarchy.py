@@ -147,7 +147,8 @@ class PoseDenoiser(nn.Module):
         before = nn.functional.pad(path[:, :-1], (0, 0, 1, 0))
         guide = torch.cat([path / HALF_SPAN, (path - before) * HZ], dim=-1) * keep[:, None, GUIDE : GUIDE + 1]
         signal = torch.cat([noisy, current.unsqueeze(1).expand(-1, FUTURE, -1)], dim=-1)
-        return precondition(self.unet(signal, guide, condition), noisy, level)
+        # Not preconditioned: given the path a pose is nearly certain, and copied noise would show as trembling.
+        return self.unet(signal, guide, condition)
 
 
 class _LevelEmbedding(nn.Module):

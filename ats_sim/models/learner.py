@@ -96,7 +96,7 @@ class Learner:
             given["noisy"] = corrupt(clean, self._tensor(batch.noise[stage]), level)
             given["level"] = level[:, None]
             predicted = self.networks.get_submodule(stage)(*(given[name] for name in self._inputs[stage]))
-            losses[stage] = clean_loss(predicted, clean, level)
+            losses[stage] = clean_loss(predicted, clean, None if stage == "pose" else level)
             if stage == "path":
                 losses["place"] = self._place_loss(predicted, clean)
         return losses
