@@ -8,7 +8,8 @@ from ats_sim.arrays import Array
 from ats_sim.home import PerceptionVolume
 from ats_sim.reconstruction.export.space import Space, signed_distance
 
-FEATURES = ("occupied", "unknown", "red", "green", "blue", "height")
+FEATURES = ("red", "green", "blue", "height")
+"""Appearance and height; what is occupied, free or unknown is a grid of its own."""
 HEIGHT_UNIT = 2.0
 """Height above the floor is given in units of this, metres."""
 VISIT_CELL = 0.1
@@ -74,12 +75,7 @@ def _blocks(values: Array) -> Array:
 def _features(coarse: dict[str, Array], lowest: float, voxel: float) -> Array:
     occupancy = coarse["occupancy"]
     height = np.clip((lowest + voxel * np.arange(occupancy.shape[2])) / HEIGHT_UNIT, -1.0, 2.0)
-    channels = [
-        occupancy == OCCUPIED,
-        occupancy == UNKNOWN,
-        *np.moveaxis(coarse["color"], -1, 0),
-        np.broadcast_to(height, occupancy.shape),
-    ]
+    channels = [*np.moveaxis(coarse["color"], -1, 0), np.broadcast_to(height, occupancy.shape)]
     return np.stack([np.asarray(channel, dtype=np.float16) for channel in channels])
 
 
