@@ -50,7 +50,7 @@ def synthesize(output: Output, config: Flat[SynthesizeConfig]) -> int:
         output: Folder of the new capture.
         config: What it should contain.
     """
-    from ats_sim.reconstruction.capture.synthesis import synthesize as run
+    from ats_sim.reconstruction.capture.synthesis.synthesize import synthesize as run
 
     return _show(run(output, config))
 

@@ -53,7 +53,7 @@ def main(options: MakeHome) -> dict[str, Any]:
     from ats_sim.models.config import TrainConfig
     from ats_sim.models.training import train
     from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
-    from ats_sim.reconstruction.capture.synthesis import synthesize
+    from ats_sim.reconstruction.capture.synthesis.synthesize import synthesize
     from ats_sim.reconstruction.config import ReconstructConfig
     from ats_sim.reconstruction.pipeline import reconstruct
 

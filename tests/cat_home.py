@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ats_sim.reconstruction.capture.synthesis.layout import Affordance, AffordanceKind
-from ats_sim.reconstruction.capture.synthesis.nav_grid import NavGrid
+from ats_sim.reconstruction.capture.synthesis.home.layout import Affordance, AffordanceKind
+from ats_sim.reconstruction.capture.synthesis.home.nav_grid import NavGrid
 
 
 @dataclass(frozen=True)

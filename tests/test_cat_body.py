@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ats_sim.errors import ConfigError
-from ats_sim.reconstruction.capture.synthesis.cat_body import FEET, Body, make_body
-from ats_sim.reconstruction.capture.synthesis.legs import LegPose, Legs
+from ats_sim.reconstruction.capture.synthesis.animal.cat_body import FEET, Body, make_body
+from ats_sim.reconstruction.capture.synthesis.animal.legs import LegPose, Legs
 from ats_sim.skeleton import QUADRUPED_NAMES, QUADRUPED_PARENTS
 
 PAWS = [QUADRUPED_NAMES.index(f"{foot}_paw") for foot in FEET]

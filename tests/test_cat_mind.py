@@ -9,9 +9,9 @@ import pytest
 from cat_home import TestRoom, make_room
 
 from ats_sim.errors import ArrayError, CaptureError
-from ats_sim.reconstruction.capture.synthesis.cat_body import FEET, Body, make_body
-from ats_sim.reconstruction.capture.synthesis.mind import AgentState, Mind
-from ats_sim.reconstruction.capture.synthesis.territory import Territory
+from ats_sim.reconstruction.capture.synthesis.animal.cat_body import FEET, Body, make_body
+from ats_sim.reconstruction.capture.synthesis.animal.mind import AgentState, Mind
+from ats_sim.reconstruction.capture.synthesis.animal.territory import Territory
 
 START = (0.0, 1.5, 0.0)
 Observer = Callable[[Mind, np.ndarray], np.ndarray]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from ats_sim.reconstruction.capture.synthesis.cat_body import FEET, Body, make_body
-from ats_sim.reconstruction.capture.synthesis.hop import GRAVITY, PUSH_TIME, Hop
-from ats_sim.reconstruction.capture.synthesis.motor import Command, Motor
-from ats_sim.reconstruction.capture.synthesis.postures import POSTURES
+from ats_sim.reconstruction.capture.synthesis.animal.cat_body import FEET, Body, make_body
+from ats_sim.reconstruction.capture.synthesis.animal.hop import GRAVITY, PUSH_TIME, Hop
+from ats_sim.reconstruction.capture.synthesis.animal.motor import Command, Motor
+from ats_sim.reconstruction.capture.synthesis.animal.postures import POSTURES
 from ats_sim.skeleton import QUADRUPED_NAMES
 
 PAWS = [QUADRUPED_NAMES.index(f"{foot}_paw") for foot in FEET]

@@ -9,13 +9,14 @@ import pytest
 from ats_sim.errors import CaptureError, ConfigError
 from ats_sim.geometry import Intrinsics, geodesic_angle, inverse, transform_points
 from ats_sim.reconstruction.capture.format import Capture, check_capture
-from ats_sim.reconstruction.capture.synthesis import SynthesizeConfig, synthesize
-from ats_sim.reconstruction.capture.synthesis.camera_sensor import Appearance, CameraSensor
-from ats_sim.reconstruction.capture.synthesis.depth_sensor import DepthSensor
-from ats_sim.reconstruction.capture.synthesis.home import build_home
-from ats_sim.reconstruction.capture.synthesis.observer import HABITS, Observer
-from ats_sim.reconstruction.capture.synthesis.odometry import drifting_odometry
-from ats_sim.reconstruction.capture.synthesis.walkthrough import walkthrough_poses
+from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
+from ats_sim.reconstruction.capture.synthesis.filming.camera_sensor import Appearance, CameraSensor
+from ats_sim.reconstruction.capture.synthesis.filming.depth_sensor import DepthSensor
+from ats_sim.reconstruction.capture.synthesis.filming.observer import HABITS, Observer
+from ats_sim.reconstruction.capture.synthesis.filming.odometry import drifting_odometry
+from ats_sim.reconstruction.capture.synthesis.filming.walkthrough import walkthrough_poses
+from ats_sim.reconstruction.capture.synthesis.home.house import build_home
+from ats_sim.reconstruction.capture.synthesis.synthesize import synthesize
 from ats_sim.skeleton import Skeleton
 
 CONFIG = SynthesizeConfig(

@@ -6,14 +6,14 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
 from ats_sim.errors import CaptureError, ConfigError
-from ats_sim.reconstruction.capture.synthesis.atlas import pack
 from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
-from ats_sim.reconstruction.capture.synthesis.daylight import NEUTRAL, LightTracer
-from ats_sim.reconstruction.capture.synthesis.home import build_home
-from ats_sim.reconstruction.capture.synthesis.layout import HomeLayout
-from ats_sim.reconstruction.capture.synthesis.nav_grid import NavGrid
-from ats_sim.reconstruction.capture.synthesis.noise import cloudy
-from ats_sim.reconstruction.capture.synthesis.patch import box, cushion, triangles
+from ats_sim.reconstruction.capture.synthesis.home.atlas import pack
+from ats_sim.reconstruction.capture.synthesis.home.daylight import NEUTRAL, LightTracer
+from ats_sim.reconstruction.capture.synthesis.home.house import build_home
+from ats_sim.reconstruction.capture.synthesis.home.layout import HomeLayout
+from ats_sim.reconstruction.capture.synthesis.home.nav_grid import NavGrid
+from ats_sim.reconstruction.capture.synthesis.home.noise import cloudy
+from ats_sim.reconstruction.capture.synthesis.home.patch import box, cushion, triangles
 
 
 @pytest.fixture(scope="module")

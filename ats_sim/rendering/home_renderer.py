@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import ats_sim.rendering.cameras as cameras
 from ats_sim.arrays import Array, checked
 from ats_sim.geometry import Intrinsics, rigid, yaw_matrix
 from ats_sim.home import Home
-from ats_sim.rendering import cameras
 from ats_sim.rendering.frame import Camera, Frame, Lighting
 from ats_sim.rendering.renderer import Backend, open_renderer
 from ats_sim.rendering.shapes import dots, goal_marker, person

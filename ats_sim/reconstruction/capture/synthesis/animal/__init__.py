@@ -1,0 +1,1 @@
+"""The animal: body, coat, gait, postures and a mind of its own."""
