@@ -123,7 +123,7 @@ def evaluate(
         json: File to write the scores to.
     """
     if what == "reconstruction":
-        from ats_sim.reconstruction.metrics import evaluate_reconstruction
+        from ats_sim.reconstruction.evaluation import evaluate_reconstruction
 
         scores: Any = evaluate_reconstruction(path, _needed(capture, "--capture", "the capture it was made from"))
     elif what == "closed-loop":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ats_sim.reconstruction.config import ReconstructConfig
-from ats_sim.reconstruction.metrics import evaluate_reconstruction
+from ats_sim.reconstruction.evaluation import evaluate_reconstruction
 from ats_sim.reconstruction.pipeline import reconstruct
 
 COLUMNS = (

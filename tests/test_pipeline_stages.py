@@ -18,7 +18,7 @@ from ats_sim.reconstruction import pipeline
 from ats_sim.reconstruction.capture.format import Capture
 from ats_sim.reconstruction.capture.video import Video
 from ats_sim.reconstruction.config import ReconstructConfig
-from ats_sim.reconstruction.metrics import evaluate_reconstruction
+from ats_sim.reconstruction.evaluation import evaluate_reconstruction
 from ats_sim.reconstruction.pipeline import reconstruct, summary_numbers
 from ats_sim.reconstruction.registration.cameras import Cameras
 from ats_sim.skeleton import Skeleton

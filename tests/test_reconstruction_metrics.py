@@ -12,7 +12,7 @@ from ats_sim.errors import ReconstructionError
 from ats_sim.geometry import exp_so3, rigid, yaw_matrix
 from ats_sim.mesh import SkinnedMesh, TriangleMesh
 from ats_sim.reconstruction.capture.format import Capture
-from ats_sim.reconstruction.metrics import agent_scores, evaluate_reconstruction, picture_scores_of, registration_scores
+from ats_sim.reconstruction.metrics import agent_scores, picture_scores_of, reconstruction_scores, registration_scores
 from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
 from ats_sim.reconstruction.rendering.model4d import Model4D, Motion
 from ats_sim.reconstruction.scores.agent import PosedMotion, joint_angle_error, root_scores
@@ -190,6 +190,6 @@ def test_a_reconstruction_of_another_capture_is_refused(capture: Capture, tmp_pa
     video = cameras_of(capture).videos["v00"]
     Cameras({"kitchen": video}).write(tmp_path / "cameras.json")
     with pytest.raises(ReconstructionError, match="another capture"):
-        evaluate_reconstruction(tmp_path, capture)
+        reconstruction_scores(tmp_path, capture)
     with pytest.raises(ReconstructionError, match="no such file"):
-        evaluate_reconstruction(tmp_path / "nothing", capture)
+        reconstruction_scores(tmp_path / "nothing", capture)

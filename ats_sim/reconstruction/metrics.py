@@ -14,7 +14,6 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.errors import ReconstructionError
-from ats_sim.files import read_json
 from ats_sim.geometry import exp_so3, interpolate_poses, inverse, log_so3
 from ats_sim.gltf import read_scene
 from ats_sim.progress import track
@@ -32,9 +31,8 @@ Scores = dict[str, Any]
 NO_TRUTH = "n/a: the capture has no ground truth"
 
 
-def evaluate_reconstruction(recon: Path, capture: Path | Capture, *, update_report: bool = True) -> Scores:
-    """Score a reconstruction folder against the ground truth of its capture; with `update_report` the scores and error
-    curves also go into its report.json and report.html.
+def reconstruction_scores(recon: Path, capture: Capture) -> Scores:
+    """Score a reconstruction folder against the ground truth of its capture.
 
     Returns:
         Nested plain numbers: registration, pictures, second_camera, agent, surface; a figure that cannot be computed is
@@ -44,7 +42,6 @@ def evaluate_reconstruction(recon: Path, capture: Path | Capture, *, update_repo
         ReconstructionError: If the reconstruction is incomplete or of another capture.
         CaptureError: If the capture is broken.
     """
-    capture = capture if isinstance(capture, Capture) else Capture.open(capture)
     cameras = Cameras.read(recon / "cameras.json")
     unknown = sorted(set(cameras.videos) - {video.name for video in capture.videos})
     if unknown:
@@ -54,18 +51,13 @@ def evaluate_reconstruction(recon: Path, capture: Path | Capture, *, update_repo
         )
     model = Model4D.read(recon)
     truth = _truth_frame(capture, cameras)
-    scores = {
+    return {
         "registration": registration_scores(capture, cameras, truth),
         "pictures": picture_scores_of(capture, cameras, model, sensor=False),
         "second_camera": _second_camera_scores(capture, model, truth),
         "agent": agent_scores(capture, model, truth),
         "surface": _surface_scores(recon, capture, truth),
     }
-    if update_report and (recon / "report.json").is_file():
-        from ats_sim.reconstruction.report import write_scored_report
-
-        write_scored_report(recon, capture, read_json(recon / "report.json", ReconstructionError), scores)
-    return scores
 
 
 def registration_scores(capture: Capture, cameras: Cameras, T_truth_world: Array | None = None) -> Scores:
