@@ -21,6 +21,8 @@ STEPS_PER_SECOND = 10
 PICTURES_PER_STEP = {"moderngl": 2, "raycast": 1}
 SLOW_SIZE = 320
 INSET = 0.32
+CLOSE = (1.6, 2.2)
+"""Metres to the animal at which the film goes to first person, and back."""
 CLOSE_ACTS = ("circling", "sitting still")
 """What is filmed through the observer's eyes; the rest is filmed over the shoulder."""
 FRAME_COLOR = (255, 255, 255)
@@ -72,11 +74,18 @@ class _Artist:
         self._session, self._size = session, size
         self._inset = (round(size[0] * INSET), round(size[1] * INSET))
         self._hud = Hud(size[1])
+        self._view: View = "third_person"
+
+    def _look(self, act: str) -> None:
+        """Through the observer's own eyes where its figure would hide the animal; not back and forth at the border."""
+        near = CLOSE[0] if self._view == "third_person" else CLOSE[1]
+        is_close = self._session.diary.distance < near
+        self._view = "observer" if is_close or act in CLOSE_ACTS else "third_person"
 
     def draw(self, share: float, act: str) -> Array:
         """One picture (H, W, 3) uint8 at a share of the last step, with what the observer is up to."""
-        view: View = "observer" if act in CLOSE_ACTS else "third_person"
-        picture = self._session.draw(view, share, size=self._size).rgb
+        self._look(act)
+        picture = self._session.draw(self._view, share, size=self._size).rgb
         inset = self._session.draw("birdseye", share, shows_plan=True, size=self._inset).rgb
         bordered = np.pad(inset, ((2, 2), (2, 2), (0, 0)))
         bordered[[0, 1, -2, -1]] = FRAME_COLOR

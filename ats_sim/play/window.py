@@ -118,25 +118,38 @@ class _Window:
             self._mouse.move(*event.rel)
 
     def _press(self, key: str) -> None:
-        session = self._session
-        if key in ("escape", "q"):
-            self._wants_out = True
-        elif key == "space":
-            self._is_paused = not self._is_paused
-        elif key == "r":
-            session.reset()
-        elif key == "c":
-            session.toggle_crouch()
-        elif key == "v":
-            self._view = (self._view + 1) % len(VIEWS)
-        elif key == "p":
-            self._shows_plan = not self._shows_plan
-        elif key == "h":
-            self._shows_help = not self._shows_help
-        elif key == "g":
-            session.send_to_pixel(VIEWS[self._view], 0.5, 0.5)
-        elif key == "backspace":
-            session.release_goal()
+        act = {
+            "escape": self._leave,
+            "q": self._leave,
+            "space": self._pause,
+            "r": self._session.reset,
+            "c": self._session.toggle_crouch,
+            "v": self._next_view,
+            "p": self._toggle_plan,
+            "h": self._toggle_help,
+            "g": self._send_to_middle,
+            "backspace": self._session.release_goal,
+        }.get(key)
+        if act is not None:
+            act()
+
+    def _leave(self) -> None:
+        self._wants_out = True
+
+    def _pause(self) -> None:
+        self._is_paused = not self._is_paused
+
+    def _next_view(self) -> None:
+        self._view = (self._view + 1) % len(VIEWS)
+
+    def _toggle_plan(self) -> None:
+        self._shows_plan = not self._shows_plan
+
+    def _toggle_help(self) -> None:
+        self._shows_help = not self._shows_help
+
+    def _send_to_middle(self) -> None:
+        self._session.send_to_pixel(VIEWS[self._view], 0.5, 0.5)
 
     def _draw(self, share: float) -> None:
         started = time.perf_counter()
