@@ -22,6 +22,8 @@ class ReconstructConfig:
     """Use the capture's agent masks. Without them the agent is what stands in the scene's free space."""
     device: str = "cpu"
     """Torch device of the steps that use torch."""
+    workers: int = 2
+    """Videos whose animal is fitted side by side, each in a process of its own (on the CPU)."""
     renders: bool = False
     """Write renders/VIDEO/{rgb,depth,mask}/ as seen from the estimated cameras."""
     seed: int = 0
@@ -32,13 +34,17 @@ class ReconstructConfig:
     """Most frames of the walkthrough that make the keypoint map; by default the preset's."""
     max_fused_frames: int | None = None
     """Most frames fused into the scene (walkthrough and videos); by default the preset's."""
+    texture_size: int = 2048
+    """Edge of the home's texture in pixels."""
     ablate: tuple[Literal["keypoints", "geometry", "consensus", "refinement", "videos-in-scene"], ...] = ()
     """Parts to switch off, for ablation tables."""
 
     def __post_init__(self) -> None:
         if self.voxel_size is not None and not 0.01 <= self.voxel_size <= 0.2:
             raise ConfigError(f"voxel_size {self.voxel_size} m is outside [0.01, 0.2]; 0.03 to 0.05 suits a flat")
-        for name in ("max_keyframes", "max_fused_frames"):
+        if not 64 <= self.texture_size <= 8192:
+            raise ConfigError(f"texture_size {self.texture_size} is outside [64, 8192]; 2048 suits a flat")
+        for name in ("max_keyframes", "max_fused_frames", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}; it must be at least 1")

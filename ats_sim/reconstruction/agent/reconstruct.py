@@ -16,6 +16,7 @@ from ats_sim.gltf import write_agent
 from ats_sim.mesh import SkinnedMesh
 from ats_sim.reconstruction.agent.body import TorchBody, shaped
 from ats_sim.reconstruction.agent.fit import fit, frames_of, result, start_poses
+from ats_sim.reconstruction.agent.fit_motion import MotionJob, fit_motions
 from ats_sim.reconstruction.agent.motion import VideoMotion, clips, on_clock, write_motion
 from ats_sim.reconstruction.agent.observations import Sightings, chosen_frames, gather
 from ats_sim.reconstruction.agent.root_track import best_scale, track_root
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
 
 SHAPE_FRAMES = {"fast": 48, "default": 96, "full": 144}
 SHAPE_STEPS = {"fast": 120, "default": 250, "full": 500}
-MOTION_STEPS = {"fast": 50, "default": 100, "full": 200}
-WINDOW = 48
-CONTEXT = 2
-"""Frames of the window before that stay fixed, so that motion runs on smoothly."""
 SHAPE_WINDOW = 24
 
 
@@ -139,12 +136,15 @@ def _fit_all(
     states = {one.video.name: _start(one, template, scale, caster, floor) for one in found}
     shape = _fit_shape(body, found, states, neutral_shape(template, scale), config)
     fitted_body = shaped(body, shape)
-    residuals = []
+    jobs = []
     for one in found:
         state = _start(one, fitted_body, 1.0, caster, floor)
         state.joint_rotations = states[one.video.name].joint_rotations
-        residuals.append(_fit_motion(body, one, state, shape, config))
-        states[one.video.name] = state
+        jobs.append(MotionJob(one.video.name, one.sightings, state.T_world_root, state.joint_rotations, state.support))
+    residuals = []
+    for job, (roots, joints, residual) in fit_motions(body, shape, jobs, config):
+        states[job.name] = _Fitted(roots, joints, job.support)
+        residuals.append(residual)
     return shape, states, float(np.mean(residuals))
 
 
@@ -190,26 +190,6 @@ def _fit_shape(
         state.joint_rotations[window] = joints[done : done + size]
         done += size
     return shape
-
-
-def _fit_motion(body: TorchBody, one: _Evidence, state: _Fitted, shape: Shape, config: ReconstructConfig) -> float:
-    """Fit a video window by window; each starts from where the last one ended. Returns the mean residual, metres."""
-    residuals = []
-    steps, count = MOTION_STEPS[config.preset], len(one.sightings.frames)
-    for start in range(0, count, WINDOW):
-        first = max(start - CONTEXT, 0)
-        window = slice(first, min(start + WINDOW, count))
-        if not one.sightings.seen[window].any():
-            continue
-        frames = frames_of([(one.sightings, window)], state.support[window], config.device)
-        poses = start_poses(state.T_world_root[window], state.joint_rotations[window], config.device)
-        label = f"agent in {one.video.name}, frame {start}"
-        poses, _, residual = fit(
-            body, frames, poses, shape, iterations=steps, free_shape=False, frozen=start - first, label=label
-        )
-        state.T_world_root[window], state.joint_rotations[window] = result(poses)
-        residuals.append(residual)
-    return float(np.mean(residuals))
 
 
 def _posed(one: _Evidence, state: _Fitted) -> PosedFrames:

@@ -33,6 +33,7 @@ from ats_sim.reconstruction.capture.synthesis.filming.recorder import (
 )
 from ats_sim.reconstruction.capture.synthesis.filming.scene_frame import scene_from_home
 from ats_sim.reconstruction.capture.writer import CaptureWriter
+from ats_sim.reconstruction.processes import can_spawn
 
 _PLAN = "ground_truth_synthesis.json"
 _counter: Synchronized[int] | None = None
@@ -52,7 +53,7 @@ def synthesize(output: Path, config: SynthesizeConfig) -> dict[str, Any]:
     jobs = [k for k in range(-1 if config.walkthrough else 0, config.videos) if not writer.has(_name(k))]
     frames = sum(_frames(config, k) for k in jobs)
     with steps(frames, "synthesizing frames") as bar:
-        if config.workers > 1 and len(jobs) > 1 and _can_spawn():
+        if config.workers > 1 and len(jobs) > 1 and can_spawn():
             _run_in_processes(output, config, jobs, bar)
         else:
             for job in jobs:
@@ -102,12 +103,6 @@ def _record(output: Path, config: SynthesizeConfig, job: int, tick: Callable[[],
         record_walkthrough(writer, config, tick)
     else:
         record_video(writer, config, job, tick)
-
-
-def _can_spawn() -> bool:
-    """A spawned process imports the main script again, which a program read from stdin does not have."""
-    main = sys.modules.get("__main__")
-    return getattr(main, "__file__", None) is not None or getattr(main, "__spec__", None) is not None
 
 
 def _run_in_processes(output: Path, config: SynthesizeConfig, jobs: list[int], bar: Steps) -> None:
