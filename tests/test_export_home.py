@@ -14,6 +14,7 @@ from ats_sim.mesh import TriangleMesh
 from ats_sim.reconstruction.agent.motion import VideoMotion
 from ats_sim.reconstruction.agent.template import STAND_HEIGHT, quadruped_template
 from ats_sim.reconstruction.export.home import write_home
+from ats_sim.reconstruction.export.texture import TextureOptions
 from ats_sim.reconstruction.scene.scene_map import SceneMap
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
 
@@ -59,7 +60,13 @@ def test_home_is_complete_and_sound(tmp_path: Path, scene: SceneMap) -> None:
         skinned.skeleton,
     )
     folder = write_home(
-        tmp_path / "home", name="box", cameras=cameras(), scene=scene, skinned=skinned, motions={"v00": motion()}
+        tmp_path / "home",
+        name="box",
+        cameras=cameras(),
+        scene=scene,
+        skinned=skinned,
+        motions={"v00": motion()},
+        texture=TextureOptions(size=256),
     )
     assert check_home(folder, require_policy=False) == []
     home = Home.load(folder, require_policy=False)
@@ -69,7 +76,7 @@ def test_home_is_complete_and_sound(tmp_path: Path, scene: SceneMap) -> None:
     assert (home.perception.sample_sdf(roots[:, :3, 3]) > 0.05).all()
     assert len(home.animations) == 1 and len(home.animations[0].time) == 20
     np.testing.assert_allclose(home.animations[0].T_world_root, roots, atol=1e-5)
-    assert len(home.scene.faces) <= 62_000
+    assert len(home.scene.faces) <= 42_000 and home.scene.texture.shape == (256, 256, 3)
     assert np.abs(home.scene.vertices[:, 2].min()) < 0.1
     assert home.metrics["agent_root_in_free_space"] == 1.0
 

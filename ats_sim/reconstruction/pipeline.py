@@ -16,6 +16,8 @@ from ats_sim.reconstruction.registration.cameras import Cameras
 from ats_sim.reconstruction.stages import MARKERS, Stages, capture_key
 
 RENDER_OUTPUTS = ("renders",)
+HOME_VERSION = "texture/1"
+"""Changes when the export makes something else of the same input, so that old homes are made anew."""
 
 
 def reconstruct(
@@ -58,7 +60,8 @@ def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Sta
         ["motion.npz", "agent.glb", "agent_skeleton.json"],
         lambda: _agent(opened, output, settings),
     )
-    stages.run("home", {}, ["home"], lambda: _home(opened, output, settings))
+    made_by = {**_keys(settings, "texture_size"), "version": HOME_VERSION}
+    stages.run("home", made_by, ["home"], lambda: _home(opened, output, settings))
     if settings.renders:
         stages.run("renders", {}, list(RENDER_OUTPUTS), lambda: _renders(output))
     return _report(opened, output, settings, stages)

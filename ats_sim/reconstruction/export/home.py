@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,9 @@ from ats_sim.reconstruction.export.frame import home_from_scene
 from ats_sim.reconstruction.export.mesh import scene_mesh
 from ats_sim.reconstruction.export.perception_volume import perception_volume
 from ats_sim.reconstruction.export.space import carve
+from ats_sim.reconstruction.export.texture import TextureOptions, textured
 from ats_sim.reconstruction.export.urdf import write_urdf
+from ats_sim.reconstruction.export.views import View, capture_views
 
 if TYPE_CHECKING:
     from ats_sim.reconstruction.capture.format import Capture
@@ -48,6 +50,8 @@ def export_home(capture: Capture, cameras: Cameras, scene: SceneMap, output: Pat
         skinned=skinned,
         motions=read_motion(output / "motion.npz"),
         walkthrough=None if capture.walkthrough is None else capture.walkthrough.T_world_camera,
+        views=capture_views(capture, cameras, use_masks=config.masks),
+        texture=TextureOptions(size=config.texture_size),
         provenance={
             "capture": capture.folder.resolve().name,
             "source": capture.provenance,
@@ -66,6 +70,8 @@ def write_home(
     skinned: SkinnedMesh,
     motions: Mapping[str, VideoMotion],
     walkthrough: Array | None = None,
+    views: Sequence[View] = (),
+    texture: TextureOptions | None = None,
     provenance: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
 ) -> Path:
@@ -79,6 +85,8 @@ def write_home(
         skinned: The agent at rest.
         motions: Its motion by video, scene frame.
         walkthrough: (N, 4, 4) cameras of the walkthrough, where there was one: people stood there too.
+        views: Frames to paint the scene from, scene frame; what none of them shows keeps the scene's own colours.
+        texture: Size of the scene's texture and the effort put into it.
         provenance: How the home was made, plain JSON.
         metrics: How good it is, plain JSON.
 
@@ -91,7 +99,8 @@ def write_home(
     people = watching if walkthrough is None else np.concatenate([watching, T_home_scene @ walkthrough])
     space = carve(scene.volume, T_home_scene, roots[:, :3, 3], people[:, :3, 3])
     volume = perception_volume(space, roots, watching, seconds)
-    mesh = scene_mesh(scene.mesh.transformed(T_home_scene), space)
+    plain = scene_mesh(scene.mesh.transformed(T_home_scene), space)
+    mesh = textured(plain, [view.moved(T_home_scene) for view in views], texture)
     with atomic_folder(folder) as temporary:
         write_scene(temporary / "scene.glb", mesh)
         shell = collision_mesh(volume.sdf.astype(np.float32), volume.sdf_origin, volume.sdf_voxel_size)

@@ -8,7 +8,7 @@ from ats_sim.mesh import TriangleMesh, merge
 from ats_sim.reconstruction.export.space import Space
 from ats_sim.reconstruction.scene.raycast import Raycaster
 
-SCENE_FACES = 60_000
+SCENE_FACES = 40_000
 BELOW_FLOOR = 0.012
 """How far below the floor its patches lie, metres."""
 
