@@ -33,9 +33,11 @@ def track(items: Iterable[Item], label: str, total: int | None = None) -> Iterat
 
 
 @contextmanager
-def steps(total: int, label: str) -> Iterator[Steps]:
-    """Show a bar for work that is no simple loop; count it with `.advance()`."""
-    with tqdm(total=total, desc=label, bar_format=FORMAT, mininterval=_interval(), leave=True) as bar:
+def steps(total: int, label: str | None) -> Iterator[Steps]:
+    """Show a bar for work that is no simple loop; count it with `.advance()`. Without a label nothing is shown."""
+    with tqdm(
+        total=total, desc=label, bar_format=FORMAT, mininterval=_interval(), leave=True, disable=label is None
+    ) as bar:
         yield _Bar(bar)
 
 

@@ -144,7 +144,8 @@ def fit(
     """Adam on poses, and on the shape where it is free; the first `frozen` frames stay as they are.
 
     The first fifth of the steps moves roots (and the overall size) only, the last two fifths also free the vertices.
-    Returns poses, shape and the final data term (mean distance of points from the surface, metres).
+    A label shows a progress bar. Returns poses, shape and the final data term (mean distance of points from the
+    surface, metres).
     """
     weights = weights or FitWeights()
     device = str(frames.points.device)
@@ -156,7 +157,7 @@ def fit(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda i: 0.1 + 0.9 * (1 - i / max(iterations, 1)))
     rest = None if free_shape else body.rest(*form)
     residual = torch.zeros(())
-    with steps(iterations, label or "fit") as bar:
+    with steps(iterations, label) as bar:
         for iteration in range(iterations):
             optimiser.zero_grad()
             current = body.rest(*form) if rest is None else rest
