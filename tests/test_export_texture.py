@@ -12,7 +12,14 @@ from ats_sim.mesh import TriangleMesh
 from ats_sim.reconstruction.capture.format import Capture, CaptureWriter
 from ats_sim.reconstruction.export.atlas import Atlas, rasterised
 from ats_sim.reconstruction.export.texture import TextureOptions, textured
-from ats_sim.reconstruction.export.views import View, chosen_views, exposure_gains, sightings, without_pinholes
+from ats_sim.reconstruction.export.views import (
+    View,
+    chosen_views,
+    exposure_gains,
+    local_gains,
+    sightings,
+    without_pinholes,
+)
 from ats_sim.reconstruction.scene.raycast import Raycaster, pixel_rays
 
 LENS = Intrinsics.from_fov(np.radians(70.0), 160, 120)
@@ -45,15 +52,18 @@ def poses(count: int) -> Array:
     return look_at(eye, eye + np.stack([np.cos(angle), np.sin(angle), -0.4 * np.cos(5 * angle)], axis=1))
 
 
-def film(folder: Path, mesh: TriangleMesh, gains: Array, agent: bool = False) -> list[View]:
-    """Views of the room, each brighter or darker per channel; with `agent` a marked magenta square in each."""
+def film(folder: Path, mesh: TriangleMesh, gains: Array, agent: bool = False, corners: float = 1.0) -> list[View]:
+    """Views of the room, each brighter or darker per channel; with `agent` a marked magenta square in each, and with
+    `corners` < 1 a lens whose corners are that much darker."""
     caster, writer = Raycaster(mesh), CaptureWriter(folder, quality=98)
     cameras = poses(len(gains))
     with writer.recording("walkthrough", LENS, 5.0) as video:
         for i, T in enumerate(cameras):
             depth, _ = caster.depth(LENS, T)
             world = (pixel_rays(LENS) * depth[..., None]).reshape(-1, 3) @ T[:3, :3].T + T[:3, 3]
-            rgb = np.clip(pattern(world) * gains[i], 0, 255).reshape(*depth.shape, 3).astype(np.uint8)
+            radius = np.hypot(pixel_rays(LENS)[..., 0], pixel_rays(LENS)[..., 1]).reshape(-1, 1)
+            dimmed = pattern(world) * gains[i] * (1 + (corners - 1) * (radius / radius.max()) ** 2)
+            rgb = np.clip(dimmed, 0, 255).reshape(*depth.shape, 3).astype(np.uint8)
             mask = np.zeros(depth.shape, dtype=bool)
             if agent:
                 mask[40:80, 60:100] = True
@@ -117,6 +127,18 @@ def test_exposures_are_recovered(filmed: tuple[TriangleMesh, list[View]]) -> Non
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     gains = exposure_gains(sightings(views, points, normals), np.ones(len(views), dtype=bool))
     np.testing.assert_allclose(gains, exposures(len(views)), rtol=0.06)
+
+
+def test_dark_corners_of_a_lens_are_evened_out(tmp_path: Path) -> None:
+    mesh = room()
+    views = film(tmp_path / "capture", mesh, np.ones((36, 3)), corners=0.6)
+    rng = np.random.default_rng(0)
+    chosen = rng.choice(len(mesh.faces), 3000)
+    normals = mesh.face_normals()[chosen]
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    seen = sightings(views, mesh.vertices[mesh.faces[chosen]].mean(1), normals)
+    maps = local_gains(seen, exposure_gains(seen, np.ones(len(views), dtype=bool))).mean((0, -1))
+    assert 0.55 < maps[[0, 0, -1, -1], [0, -1, 0, -1]].mean() / maps[4, 5:7].mean() < 0.85
 
 
 def test_what_nobody_saw_is_filled(filmed: tuple[TriangleMesh, list[View]]) -> None:

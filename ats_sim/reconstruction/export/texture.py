@@ -16,9 +16,9 @@ from ats_sim.geometry import inverse, transform_points
 from ats_sim.mesh import TriangleMesh
 from ats_sim.progress import track
 from ats_sim.reconstruction.export.atlas import Atlas
-from ats_sim.reconstruction.export.views import FARTHEST, Sightings, View, chosen_views, exposure_gains, sightings
+from ats_sim.reconstruction.export.views import FARTHEST, View, chosen_views, exposure_gains, local_gains, sightings
 
-SAMPLES = 8000
+SAMPLES = 12_000
 """Surface points by which views are chosen and exposures compared."""
 KEPT = 4
 """Views kept per texel."""
@@ -155,25 +155,25 @@ def _robust_mean(scores: Array, colors: Array, best: Array) -> Array:
 
 
 def _selected(views: Sequence[View], surface: _Surface, count: int) -> tuple[list[View], Array]:
-    """The views to project and their gains (C, 3)."""
+    """The views to project and the maps of their exposure (C, h, w, 3)."""
     if not len(views) or not len(surface.points):
-        return [], np.zeros((0, 3))
+        return [], np.zeros((0, 1, 1, 3))
     sample = np.random.default_rng(0).choice(len(surface.points), SAMPLES)
     seen = sightings(views, surface.points[sample], surface.normals[sample])
     index = chosen_views(seen.scores, count)
-    part = Sightings(seen.scores[index], seen.colors[index])
+    part = seen.of(index)
     chosen = [views[i] for i in index]
     foremost = max(view.weight for view in views)
-    return chosen, exposure_gains(part, np.array([view.weight == foremost for view in chosen], dtype=bool))
+    gains = exposure_gains(part, np.array([view.weight == foremost for view in chosen], dtype=bool))
+    return chosen, local_gains(part, gains)
 
 
 def _project(view: View, gain: Array, surface: _Surface, kept: _Kept) -> None:
-    picture, near = view.picture(), surface.near(view)
+    picture, near = view.picture().evened(gain), surface.near(view)
     for first in range(0, len(near), BATCH):
         part = near[first : first + BATCH]
         index, pixels, scores = picture.sees(surface.points[part], surface.normals[part])
-        plain = np.clip(picture.colors(pixels) / gain.astype(np.float32) + 0.5, 0, 255).astype(np.uint8)
-        kept.offer(part[index], scores, plain)
+        kept.offer(part[index], scores, picture.colors(pixels))
 
 
 def _completed(atlas: Atlas, mesh: TriangleMesh, colors: Array, sure: Array) -> Array:

@@ -32,6 +32,8 @@ PINHOLE = 5
 DARKEST, BRIGHTEST = 10.0, 248.0
 SECOND = 0.3
 """What a second good view of a point is worth beside the first."""
+GAIN_GRID, GAIN_REACH = (9, 12), 1.0
+"""Rows and columns of the maps of exposure within a picture, and over how many of them they are smoothed."""
 PULL = 0.03
 """Weight of "taken like all others" beside what a view's points say about its exposure."""
 
@@ -118,6 +120,13 @@ class Picture:
         )
         return np.asarray(sampled.reshape(-1, 3)[:count])
 
+    def evened(self, gain: Array) -> Picture:
+        """The picture with its exposure taken out: a coarse map (h, w, 3) of factors."""
+        import cv2
+
+        smooth = cv2.resize(gain.astype(np.float32), self.rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        return replace(self, rgb=np.clip(self.rgb / smooth + 0.5, 0, 255).astype(np.uint8))
+
     def _depth_at(self, u: Array, v: Array) -> tuple[Array, Array]:
         """Depth (M,) between the four pixels around and the fade (M,), 0 where one of them is not sure."""
         width = self.depth.shape[1]
@@ -140,6 +149,12 @@ class Sightings:
     """(C, P) float32, 0 where a view does not show a point."""
     colors: Array
     """(C, P, 3) uint8."""
+    pixels: Array
+    """(C, P, 2) float32 where in its picture, as shares (0..1) of the width and the height."""
+
+    def of(self, views: Array) -> Sightings:
+        """Those of some views only."""
+        return Sightings(self.scores[views], self.colors[views], self.pixels[views])
 
 
 def capture_views(capture: Capture, cameras: Cameras, *, use_masks: bool = True) -> list[View]:
@@ -166,11 +181,13 @@ def sightings(views: Sequence[View], points: Array, normals: Array) -> Sightings
     """Look at points (P, 3) with normals (P, 3) from every view; blurred pictures score less than sharp ones."""
     scores = np.zeros((len(views), len(points)), dtype=np.float32)
     colors = np.zeros((len(views), len(points), 3), dtype=np.uint8)
+    places = np.zeros((len(views), len(points), 2), dtype=np.float32)
     for row, view in enumerate(track(views, "look at the scene")):
         picture = view.picture()
         index, pixels, score = picture.sees(points, normals)
         scores[row, index], colors[row, index] = score, picture.colors(pixels)
-    return Sightings(scores, colors)
+        places[row, index] = (pixels + 0.5) / np.array(picture.depth.shape[::-1], dtype=np.float32)
+    return Sightings(scores, colors, places)
 
 
 def chosen_views(scores: Array, count: int) -> Array:
@@ -212,6 +229,34 @@ def exposure_gains(seen: Sightings, anchors: Array) -> Array:
     if known.any():
         gains -= gains[known].mean(0)
     return np.exp(gains)
+
+
+def local_gains(seen: Sightings, gains: Array) -> Array:
+    """Coarse maps (C, h, w, 3) of how much brighter than the others each view took each part of its picture.
+
+    One factor per view leaves out its lens's dark corners, shine that moves with the camera and the tone curve; what is
+    left over at the points that several views show is smoothed over the picture and added.
+    """
+    rows, columns = GAIN_GRID
+    maps = np.tile(gains[:, None, None], (1, rows, columns, 1)).astype(np.float64)
+    y, x = (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns
+    for channel in range(3):
+        level = seen.colors[..., channel].astype(np.float64)
+        usable = (seen.scores > 0) & (level > DARKEST) & (level < BRIGHTEST)
+        base = np.where(usable, np.sqrt(seen.scores), 0.0)
+        logs = np.log(np.maximum(level, 1.0)) - np.log(gains[:, None, channel])
+        total = np.maximum(base.sum(0), 1e-9)
+        rest = logs - (base * logs).sum(0) / total
+        weight = base / max(float(base.max(initial=0.0)), 1e-9) / (1.0 + (rest / 0.2) ** 2)
+        for view in range(len(gains)):
+            index = np.flatnonzero(weight[view])
+            u, v = seen.pixels[view, index].T
+            near_x = np.exp(-0.5 * ((u[:, None] - x) * columns / GAIN_REACH) ** 2)
+            near_y = np.exp(-0.5 * ((v[:, None] - y) * rows / GAIN_REACH) ** 2)
+            share = np.einsum("pr,pc,p->rc", near_y, near_x, weight[view, index])
+            mean = np.einsum("pr,pc,p->rc", near_y, near_x, weight[view, index] * rest[view, index])
+            maps[view, ..., channel] *= np.exp(mean / (share + 0.3))
+    return maps
 
 
 def _log_gains(logs: Array, scores: Array) -> Array:
