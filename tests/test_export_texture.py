@@ -11,15 +11,10 @@ from ats_sim.gltf import read_scene, write_scene
 from ats_sim.mesh import TriangleMesh
 from ats_sim.reconstruction.capture.format import Capture, CaptureWriter
 from ats_sim.reconstruction.export.atlas import Atlas, rasterised
+from ats_sim.reconstruction.export.exposure import exposure_gains, local_gains
+from ats_sim.reconstruction.export.sightings import chosen_views, sightings
 from ats_sim.reconstruction.export.texture import TextureOptions, textured
-from ats_sim.reconstruction.export.views import (
-    View,
-    chosen_views,
-    exposure_gains,
-    local_gains,
-    sightings,
-    without_pinholes,
-)
+from ats_sim.reconstruction.export.views import View, without_pinholes
 from ats_sim.reconstruction.scene.raycast import Raycaster, pixel_rays
 
 LENS = Intrinsics.from_fov(np.radians(70.0), 160, 120)

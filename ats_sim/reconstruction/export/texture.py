@@ -7,7 +7,7 @@ it, and keep to few views per texel, because a mean over many slightly misplaced
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from ats_sim.geometry import inverse, transform_points
 from ats_sim.mesh import TriangleMesh
 from ats_sim.progress import track
 from ats_sim.reconstruction.export.atlas import Atlas
-from ats_sim.reconstruction.export.views import FARTHEST, View, chosen_views, exposure_gains, local_gains, sightings
+from ats_sim.reconstruction.export.exposure import exposure_gains, local_gains
+from ats_sim.reconstruction.export.sightings import chosen_views, sightings
+from ats_sim.reconstruction.export.views import FARTHEST, View
 
 SAMPLES = 12_000
 """Surface points by which views are chosen and exposures compared."""
@@ -162,9 +164,9 @@ def _selected(views: Sequence[View], surface: _Surface, count: int) -> tuple[lis
     seen = sightings(views, surface.points[sample], surface.normals[sample])
     index = chosen_views(seen.scores, count)
     part = seen.of(index)
-    chosen = [views[i] for i in index]
+    chosen = [replace(views[i], weight=views[i].weight * float(seen.sharpness[i])) for i in index]
     foremost = max(view.weight for view in views)
-    gains = exposure_gains(part, np.array([view.weight == foremost for view in chosen], dtype=bool))
+    gains = exposure_gains(part, np.array([views[i].weight == foremost for i in index], dtype=bool))
     return chosen, local_gains(part, gains)
 
 

@@ -1,8 +1,7 @@
-"""Pictures that a texture is made of: which ones, what they show of a surface, and how bright each was taken."""
+"""Pictures that a texture is made of, and what each shows of a surface."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.geometry import inverse
-from ats_sim.progress import track
 
 if TYPE_CHECKING:
     from ats_sim.reconstruction.capture.format import Capture, Video
@@ -29,13 +27,6 @@ FEATHER = 0.04
 """Share of the picture's width over which a view fades out where it ends or is unsure."""
 PINHOLE = 5
 """Sensors leave gaps in rings and dots: those narrower than this are closed, pixels."""
-DARKEST, BRIGHTEST = 10.0, 248.0
-SECOND = 0.3
-"""What a second good view of a point is worth beside the first."""
-GAIN_GRID, GAIN_REACH = (9, 12), 1.0
-"""Rows and columns of the maps of exposure within a picture, and over how many of them they are smoothed."""
-PULL = 0.03
-"""Weight of "taken like all others" beside what a view's points say about its exposure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +118,12 @@ class Picture:
         smooth = cv2.resize(gain.astype(np.float32), self.rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         return replace(self, rgb=np.clip(self.rgb / smooth + 0.5, 0, 255).astype(np.uint8))
 
+    def crispness(self) -> float:
+        """Mean strength of the finest detail, grey levels; compare it only with pictures of much the same things."""
+        import cv2
+
+        return float(np.abs(cv2.Laplacian(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY), cv2.CV_32F)).mean())
+
     def _depth_at(self, u: Array, v: Array) -> tuple[Array, Array]:
         """Depth (M,) between the four pixels around and the fade (M,), 0 where one of them is not sure."""
         width = self.depth.shape[1]
@@ -139,22 +136,6 @@ class Picture:
         sure = (a > 0) & (b > 0) & (c > 0) & (d > 0)
         nearest = np.rint(v).astype(np.int32) * width + np.rint(u).astype(np.int32)
         return depth, np.where(sure, self.fade.ravel()[nearest], 0)
-
-
-@dataclass(frozen=True, eq=False)
-class Sightings:
-    """What C views show of P points."""
-
-    scores: Array
-    """(C, P) float32, 0 where a view does not show a point."""
-    colors: Array
-    """(C, P, 3) uint8."""
-    pixels: Array
-    """(C, P, 2) float32 where in its picture, as shares (0..1) of the width and the height."""
-
-    def of(self, views: Array) -> Sightings:
-        """Those of some views only."""
-        return Sightings(self.scores[views], self.colors[views], self.pixels[views])
 
 
 def capture_views(capture: Capture, cameras: Cameras, *, use_masks: bool = True) -> list[View]:
@@ -175,104 +156,6 @@ def capture_views(capture: Capture, cameras: Cameras, *, use_masks: bool = True)
         for i in _thinned(np.flatnonzero(sure), max(1, CANDIDATES // len(accepted))):
             views.append(View(video, int(i), found.T_world_camera[i], weight, use_masks))
     return views
-
-
-def sightings(views: Sequence[View], points: Array, normals: Array) -> Sightings:
-    """Look at points (P, 3) with normals (P, 3) from every view; blurred pictures score less than sharp ones."""
-    scores = np.zeros((len(views), len(points)), dtype=np.float32)
-    colors = np.zeros((len(views), len(points), 3), dtype=np.uint8)
-    places = np.zeros((len(views), len(points), 2), dtype=np.float32)
-    for row, view in enumerate(track(views, "look at the scene")):
-        picture = view.picture()
-        index, pixels, score = picture.sees(points, normals)
-        scores[row, index], colors[row, index] = score, picture.colors(pixels)
-        places[row, index] = (pixels + 0.5) / np.array(picture.depth.shape[::-1], dtype=np.float32)
-    return Sightings(scores, colors, places)
-
-
-def chosen_views(scores: Array, count: int) -> Array:
-    """Indices of at most `count` views that together show every point well, and well from a second view.
-
-    Greedy: each next view adds the most to the sum over points of the best score's root and a little of the second
-    best's.
-    """
-    value = np.sqrt(scores)
-    best, second = np.zeros(value.shape[1], np.float32), np.zeros(value.shape[1], np.float32)
-    chosen: list[int] = []
-    for _ in range(min(count, len(value))):
-        first = np.maximum(value, best)
-        other = np.maximum(second, np.minimum(value, best))
-        added = (first - best).sum(1) + SECOND * (other - second).sum(1)
-        added[chosen] = -1.0
-        winner = int(np.argmax(added))
-        if added[winner] <= 1e-6:
-            break
-        chosen.append(winner)
-        best, second = first[winner], other[winner]
-    return np.array(chosen, dtype=int)
-
-
-def exposure_gains(seen: Sightings, anchors: Array) -> Array:
-    """How much brighter than the others each view took each channel: (C, 3) factors.
-
-    The log colour of a point in a view is the point's own plus the view's log gain; both are found by least squares,
-    reweighted against points that look different from elsewhere. The geometric mean over `anchors` (C,) bool is 1.
-    """
-    gains = np.zeros((len(seen.scores), 3))
-    if not len(gains):
-        return np.exp(gains)
-    for channel in range(3):
-        level = seen.colors[..., channel].astype(np.float64)
-        usable = (seen.scores > 0) & (level > DARKEST) & (level < BRIGHTEST)
-        gains[:, channel] = _log_gains(np.log(np.maximum(level, 1.0)), np.where(usable, seen.scores, 0.0))
-    known = anchors & (seen.scores > 0).any(1)
-    if known.any():
-        gains -= gains[known].mean(0)
-    return np.exp(gains)
-
-
-def local_gains(seen: Sightings, gains: Array) -> Array:
-    """Coarse maps (C, h, w, 3) of how much brighter than the others each view took each part of its picture.
-
-    One factor per view leaves out its lens's dark corners, shine that moves with the camera and the tone curve; what is
-    left over at the points that several views show is smoothed over the picture and added.
-    """
-    rows, columns = GAIN_GRID
-    maps = np.tile(gains[:, None, None], (1, rows, columns, 1)).astype(np.float64)
-    y, x = (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns
-    for channel in range(3):
-        level = seen.colors[..., channel].astype(np.float64)
-        usable = (seen.scores > 0) & (level > DARKEST) & (level < BRIGHTEST)
-        base = np.where(usable, np.sqrt(seen.scores), 0.0)
-        logs = np.log(np.maximum(level, 1.0)) - np.log(gains[:, None, channel])
-        total = np.maximum(base.sum(0), 1e-9)
-        rest = logs - (base * logs).sum(0) / total
-        weight = base / max(float(base.max(initial=0.0)), 1e-9) / (1.0 + (rest / 0.2) ** 2)
-        for view in range(len(gains)):
-            index = np.flatnonzero(weight[view])
-            u, v = seen.pixels[view, index].T
-            near_x = np.exp(-0.5 * ((u[:, None] - x) * columns / GAIN_REACH) ** 2)
-            near_y = np.exp(-0.5 * ((v[:, None] - y) * rows / GAIN_REACH) ** 2)
-            share = np.einsum("pr,pc,p->rc", near_y, near_x, weight[view, index])
-            mean = np.einsum("pr,pc,p->rc", near_y, near_x, weight[view, index] * rest[view, index])
-            maps[view, ..., channel] *= np.exp(mean / (share + 0.3))
-    return maps
-
-
-def _log_gains(logs: Array, scores: Array) -> Array:
-    """(C,) for logs (C, P) with weights; the points' own values are eliminated, so the system is C by C."""
-    base = np.sqrt(scores / max(float(scores.max()), 1e-9))
-    gains, weight = np.zeros(len(logs)), base
-    for _ in range(8):
-        total = np.maximum(weight.sum(0), 1e-9)
-        system = np.diag(weight.sum(1)) - (weight / total) @ weight.T
-        mean = (weight * logs).sum(0) / total
-        # A slight pull to "no gain" keeps errors from adding up from room to room.
-        right = (weight * (logs - mean)).sum(1)
-        gains = np.linalg.solve(system + np.diag(PULL * weight.sum(1) + 1e-3), right)
-        point = (weight * (logs - gains[:, None])).sum(0) / total
-        weight = base / (1.0 + ((logs - gains[:, None] - point) / 0.1) ** 2)
-    return gains
 
 
 def without_pinholes(depth: Array) -> Array:
