@@ -121,8 +121,8 @@ class Agent:
         copy._must_plan = True
         return copy
 
-    def warm_start(self) -> Plan | None:
-        """The running plan, from which the next may be drawn, unless it ran into something or was overruled."""
+    def running_plan(self) -> Plan | None:
+        """The running plan, whose intention the next carries on, unless it ran into something or was overruled."""
         return None if self._must_plan or self.blocked_frames >= PATIENCE else self.plan
 
     def adopt(self, plan: Plan) -> None:
@@ -261,8 +261,14 @@ class Agent:
 
 def _stored_plan(stored: Mapping[str, Array], joints: int) -> Plan:
     """The plan in a state; its numbers keep their own precision."""
-    shapes = {"T_world_ego": (4, 4), "goal": (3,), "path": (FUTURE, 3), "root_rotations": (FUTURE, 3, 3)}
-    shapes["joint_rotations"] = (FUTURE, joints, 3)
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "T_world_ego": (4, 4),
+        "goal": (3,),
+        "path": (FUTURE, 3),
+        "root_rotations": (FUTURE, 3, 3),
+        "joint_rotations": (FUTURE, joints, 3),
+        "intention": (None, 3),
+    }
     parts = {name: stored[f"plan_{name}"] for name in shapes}
     return Plan(**{name: checked(name, parts[name], shapes[name], dtype=parts[name].dtype) for name in shapes})
 

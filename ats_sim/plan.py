@@ -1,14 +1,14 @@
 """Plans: what an agent means to do for the next 5.6 s, and what it may know when it makes one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ats_sim.arrays import Array, checked
 from ats_sim.errors import ArrayError, PolicyError
 from ats_sim.geometry import transform_points
-from ats_sim.perception import FUTURE, pack_motion, unpack_motion
+from ats_sim.perception import FUTURE, unpack_motion
 
 Signals = dict[str, Array]
 """Values per stage (goal, path, pose) in the ego frame."""
@@ -40,25 +40,36 @@ class Plan:
     """(56, 3, 3) root rotations."""
     joint_rotations: Array
     """(56, J, 3) axis-angle."""
+    intention: Array = field(default_factory=lambda: np.zeros((0, 3)))
+    """(1 + K, 3) the noise that goal and path were drawn from, world axes; empty where none is to last."""
 
 
-def plan_from_ego(T_world_ego: Array, goal: Array, path: Array, pose: Array) -> Plan:
-    """Bring a drawn goal (3,), path (56, 3) and packed pose (56, D) to the world frame."""
+def plan_from_ego(T_world_ego: Array, goal: Array, path: Array, pose: Array, noise: Array) -> Plan:
+    """Bring a drawn goal (3,), path (56, 3), packed pose (56, D) and their noise (1 + K, 3) to the world frame."""
     _, rotations, joints = unpack_motion(np.concatenate([path, pose], axis=-1))
     world_goal = transform_points(T_world_ego, goal[None])[0]
     world_path = transform_points(T_world_ego, path)
-    return Plan(T_world_ego, world_goal, world_path, T_world_ego[:3, :3] @ rotations, joints)
+    turn = T_world_ego[:3, :3]
+    return Plan(T_world_ego, world_goal, world_path, turn @ rotations, joints, noise @ turn.T)
 
 
-def running_signals(plan: Plan | None, executed: int, T_ego_world: Array) -> Signals | None:
-    """A running plan seen from a new ego frame, its walked frames dropped and its end held; None for no plan."""
-    if plan is None:
-        return None
-    frames = np.clip(np.arange(FUTURE) + executed, 0, FUTURE - 1)
-    path = transform_points(T_ego_world, plan.path[frames])
-    rotations = T_ego_world[:3, :3] @ plan.root_rotations[frames]
-    pose = pack_motion(path, rotations, plan.joint_rotations[frames])[:, 3:]
-    return {"goal": transform_points(T_ego_world, plan.goal[None])[0], "path": path, "pose": pose}
+def carried_on(plan: Plan | None, keep: float, T_world_ego: Array, fresh: Array) -> Array:
+    """The noise (1 + K, 3), ego axes, that a new goal and path are drawn from.
+
+    Drawn afresh twice a second, goals would pull the agent to and fro. So an intention lasts: the noise behind the
+    running plan, kept in world axes while the agent turns, fades into fresh noise by an autoregression that leaves it
+    standard normal. What the agent perceives still moves the goal at once.
+
+    Args:
+        plan: The running plan; None or a plan without an intention begins a new one.
+        keep: Correlation with the running plan's noise, 0 to 1.
+        T_world_ego: (4, 4) the new ego frame.
+        fresh: (1 + K, 3) standard normal noise, ego axes.
+    """
+    if plan is None or plan.intention.shape != fresh.shape:
+        return fresh
+    carried = plan.intention @ T_world_ego[:3, :3]
+    return np.asarray(keep * carried + np.sqrt(1.0 - keep**2) * fresh)
 
 
 def forced_signals(goal: Array | None, path: Array | None, T_ego_world: Array) -> Signals:

@@ -54,7 +54,7 @@ def plan_due(
             [rngs[i] for i in group],
             goals=[agent.steering.goal for agent in thinking],
             paths=[agent.steering.path for agent in thinking],
-            previous=[agent.warm_start() for agent in thinking],
+            previous=[agent.running_plan() for agent in thinking],
             executed=[agent.executed for agent in thinking],
             awareness=[agent.steering.awareness for agent in thinking],
             guidance=guidance,

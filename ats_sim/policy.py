@@ -17,8 +17,8 @@ from ats_sim.arrays import Array
 from ats_sim.denoising import STAGES, Normalisation, denoise
 from ats_sim.errors import ArrayError, PolicyError
 from ats_sim.geometry import inverse
-from ats_sim.perception import FUTURE, PATCH_SHAPE, Perception, pack_motion, patch_channels
-from ats_sim.plan import Awareness, Plan, Signals, awareness_rows, forced_signals, plan_from_ego, running_signals
+from ats_sim.perception import FUTURE, HZ, PATCH_SHAPE, Perception, pack_motion, patch_channels
+from ats_sim.plan import Awareness, Plan, Signals, awareness_rows, carried_on, forced_signals, plan_from_ego
 
 if TYPE_CHECKING:
     from ats_sim.home import Home
@@ -51,7 +51,7 @@ class Policy:
         shapes = self._normalisation.shapes
         self._shapes = {**shapes, "path": (FUTURE, 3)}
         self._levels = tuple(float(level) for level in spec["schedule"]["levels"])
-        self._warm_start = int(spec["schedule"]["warm_start"])
+        self._persistence = float(spec["schedule"]["persistence_s"])
         self._seen = np.array([name not in spec.get("hidden", ()) for name in SWITCHES], dtype=np.float32)
         self.joint_names: tuple[str, ...] = tuple(spec["joint_names"])
         """Joint order of every pose that goes in or comes out."""
@@ -107,7 +107,7 @@ class Policy:
             rngs: One generator per agent; every call draws the same amount of noise, whatever is forced.
             goals: Forced goals (3,), world frame; None where the goal is drawn.
             paths: Forced paths (56, 3), world frame; None where the path is drawn. A path brings its goal along.
-            previous: Running plans to start from: the new ones stay near them and need fewer calls.
+            previous: Running plans whose intention the new ones carry on (see `plan.carried_on`).
             executed: How many frames of each previous plan have been walked (default 0).
             awareness: What the agents may know; one for all, or one each.
             guidance: Above 1, goal and path answer more strongly to observer and goal (classifier-free guidance); 1
@@ -130,17 +130,26 @@ class Policy:
         inverses = [inverse(perception.T_world_ego) for perception in perceptions]
         wishes = zip(_per_agent("goals", goals, count), _per_agent("paths", paths, count), inverses, strict=True)
         forced = [forced_signals(goal, path, T) for goal, path, T in wishes]
-        plans, walked_frames = _per_agent("previous", previous, count), _per_agent("executed", executed, count)
-        running = zip(plans, walked_frames, inverses, strict=True)
-        warm = [running_signals(plan, walked or 0, T) for plan, walked, T in running]
-        shapes = self._normalisation.shapes
-        noise = [{name: rng.standard_normal(shapes[name], np.float32) for name in STAGES} for rng in rngs]
-        draft = _Draft(codes, awareness_rows(awareness, count) * self._seen, noise, warm, forced, guidance)
+        plans, walked = _per_agent("previous", previous, count), _per_agent("executed", executed, count)
+        running = zip(rngs, perceptions, plans, walked, strict=True)
+        noise = [self._noise(rng, p.T_world_ego, plan, frames or 0) for rng, p, plan, frames in running]
+        draft = _Draft(codes, awareness_rows(awareness, count) * self._seen, noise, forced, guidance)
 
         goal = self._draw("goal", draft, {})
         path = self._draw("path", draft, {"goal": goal})
         pose = self._draw("pose", draft, {"path": path, "current": codes["current"]})
-        return [plan_from_ego(p.T_world_ego, goal[i], path[i], pose[i]) for i, p in enumerate(perceptions)]
+        lasting = [np.concatenate([signals["goal"][None], signals["path"]]) for signals in noise]
+        drawn = zip(perceptions, goal, path, pose, lasting, strict=True)
+        return [plan_from_ego(perception.T_world_ego, *row) for perception, *row in drawn]
+
+    def _noise(self, rng: np.random.Generator, T_world_ego: Array, previous: Plan | None, walked: int) -> Signals:
+        """What an agent's stages start from: fresh noise, in which the running plan's intention lasts."""
+        shapes = self._normalisation.shapes
+        noise = {name: rng.standard_normal(shapes[name], np.float32) for name in STAGES}
+        keep = float(np.exp(-walked / (HZ * self._persistence)))
+        fresh = np.concatenate([noise["goal"][None], noise["path"]])
+        lasting = carried_on(previous, keep, T_world_ego, fresh)
+        return noise | {"goal": lasting[0], "path": lasting[1:]}
 
     def _encode(self, perceptions: Sequence[Perception]) -> Signals:
         """Codes of all conditions, one row per agent; equal objects are encoded once."""
@@ -172,22 +181,16 @@ class Policy:
         for row, forced in enumerate(draft.forced):
             if stage in forced:
                 decoded[row] = forced[stage]
-        for is_warm in (False, True):
-            rows = np.array(draft.rows(stage, is_warm), dtype=np.int64)
-            if len(rows):
-                decoded[rows] = self._draw_rows(stage, draft, guides, rows, is_warm)
+        rows = np.array([i for i, forced in enumerate(draft.forced) if stage not in forced], dtype=np.int64)
+        if len(rows):
+            decoded[rows] = self._draw_rows(stage, draft, guides, rows)
         return decoded
 
-    def _draw_rows(self, stage: str, draft: "_Draft", guides: Signals, rows: Array, is_warm: bool) -> Array:
-        current = draft.codes["current"][rows]
-        start = np.stack([draft.noise[row][stage] for row in rows])
-        levels = self._levels[self._warm_start :] if is_warm else self._levels
-        if is_warm:
-            near = np.stack([signals[stage] for row in rows if (signals := draft.warm[row]) is not None])
-            start = (1.0 - levels[0]) * self._normalisation.encode(stage, near, current) + levels[0] * start
+    def _draw_rows(self, stage: str, draft: "_Draft", guides: Signals, rows: Array) -> Array:
+        start = np.stack([draft.noise[row][stage] for row in rows]).astype(np.float32)
         inputs = {name: value[rows] for name, value in (draft.codes | guides).items()}
         call = self._denoiser(stage, inputs, draft.keep[rows], draft.guidance if stage in GUIDED else 1.0)
-        return self._normalisation.decode(stage, denoise(call, start.astype(np.float32), levels), current)
+        return self._normalisation.decode(stage, denoise(call, start, self._levels), draft.codes["current"][rows])
 
     def _denoiser(self, stage: str, inputs: Signals, keep: Array, guidance: float) -> Callable[[Array, float], Array]:
         """The stage's network with its conditions bound; with guidance, both passes go as one batch."""
@@ -226,14 +229,8 @@ class _Draft:
     codes: Signals
     keep: Array
     noise: list[Signals]
-    warm: list[Signals | None]
     forced: list[Signals]
     guidance: float
-
-    def rows(self, stage: str, is_warm: bool) -> list[int]:
-        """Agents whose stage is to be drawn, with or without a running plan."""
-        count = range(len(self.noise))
-        return [i for i in count if stage not in self.forced[i] and (self.warm[i] is not None) == is_warm]
 
 
 def _column(level: float, like: Array) -> Array:

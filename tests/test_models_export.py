@@ -107,7 +107,7 @@ def test_graphs_draw_no_noise(trained: Trained) -> None:
     ("change", "message"),
     [
         ({"channels": ["nothing"]}, "perceives"),
-        ({"schedule": {"levels": [1.0, 0.5], "warm_start": 1}}, "levels"),
+        ({"schedule": {"levels": [1.0, 0.5], "persistence_s": 4.0}}, "levels"),
         ({"normalisation": {}}, "not a usable policy"),
         ({"joint_names": ["root"]}, "joint order"),
     ],

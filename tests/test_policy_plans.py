@@ -12,7 +12,8 @@ from ats_sim.errors import PolicyError
 from ats_sim.geometry import rigid, transform_points, yaw_matrix
 from ats_sim.models.windows import perception_at
 from ats_sim.perception import FUTURE, Perception
-from ats_sim.policy import Awareness, Plan, Policy
+from ats_sim.plan import Awareness, Plan, carried_on
+from ats_sim.policy import Policy
 
 
 @pytest.fixture(scope="module")
@@ -130,23 +131,31 @@ def test_guidance_exaggerates_the_answer_to_the_observer(policy: Policy, percept
     assert np.abs(strong.goal - plain.goal).max() > 1e-5
 
 
-def test_warm_start_stays_near_the_running_plan(
-    toy: ToyBehaviour, policy: Policy, perceptions: Sequence[Perception]
-) -> None:
-    """Samples that start from a running plan differ less from it than fresh ones do."""
+def test_an_intention_lasts_and_fades(toy: ToyBehaviour, policy: Policy, perceptions: Sequence[Perception]) -> None:
+    """Unwalked, a running plan is drawn again; the more of it is walked, the freer the next one is."""
     running = policy.plan(perceptions[:1], rngs(0))[0]
-    count = 8
-    fresh = policy.plan([perceptions[0]] * count, rngs(*range(10, 10 + count)))
-    warm = policy.plan(
-        [perceptions[0]] * count, rngs(*range(10, 10 + count)), previous=[running] * count, executed=[0] * count
-    )
+    count = 32
 
-    def distance(plans: Sequence[Plan]) -> float:
-        return float(np.mean([np.abs(plan.path - running.path).mean() for plan in plans]))
+    def next_plans(walked: int) -> list[Plan]:
+        again = [perceptions[0]] * count
+        return policy.plan(again, rngs(*range(10, 10 + count)), previous=[running] * count, executed=[walked] * count)
 
-    assert distance(warm) < distance(fresh)
-    mixed = policy.plan(list(perceptions[:2]), rngs(10, 1), previous=[running, None], executed=[0, 0])
-    assert_same(mixed[0], warm[0], atol=1e-4)
+    np.testing.assert_allclose(next_plans(0)[5].goal, running.goal, atol=1e-4)
+    intentions = {walked: np.stack([plan.intention for plan in next_plans(walked)]) for walked in (5, 400)}
+    correlation = {walked: np.mean(noise * running.intention) for walked, noise in intentions.items()}
+    power = np.mean(running.intention**2)
+    assert correlation[5] == pytest.approx(np.exp(-5 / 40) * power, abs=0.1)
+    assert correlation[400] == pytest.approx(0.0, abs=0.1)
+    assert intentions[5].std() == pytest.approx(1.0, abs=0.15), "the noise must stay standard normal"
+
+
+def test_an_intention_keeps_its_direction_while_the_agent_turns() -> None:
+    fresh = np.random.default_rng(0).standard_normal((4, 3))
+    north = Plan(np.eye(4), np.zeros(3), np.zeros((56, 3)), np.zeros((56, 3, 3)), np.zeros((56, 1, 3)), fresh)
+    turned = rigid(yaw_matrix(np.pi / 2), np.zeros(3))
+    carried = carried_on(north, 1.0, turned, np.zeros_like(fresh))
+    np.testing.assert_allclose(carried[:, 0], fresh[:, 1], atol=1e-12)
+    np.testing.assert_allclose(carried[:, 1], -fresh[:, 0], atol=1e-12)
 
 
 def test_the_plan_starts_at_the_body(toy: ToyBehaviour, policy: Policy, perceptions: Sequence[Perception]) -> None:

@@ -40,7 +40,7 @@ def torch_policy(
         "joint_names": joint_names,
         "channels": channels,
         "graphs": graphs,
-        "schedule": {"levels": uniform_levels(calls), "warm_start": 1},
+        "schedule": {"levels": uniform_levels(calls), "persistence_s": 4.0},
         "hidden": hidden,
         "normalisation": normalisation.to_json(),
     }

@@ -23,6 +23,8 @@ from ats_sim.policy import FORMAT, GRAPHS
 from ats_sim.progress import track
 
 MAX_EXPORT_BATCH = 1024
+PERSISTENCE_S = 4.0
+"""Seconds after which an intention has faded to 1/e; about the horizon of a plan."""
 OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "scene": ("scene_code", "scene_map"),
     "history": ("observer_code", "past_code"),
@@ -104,7 +106,7 @@ def export_policy(
         "channels": list(channels),
         "patch": {"shape": list(PATCH_SHAPE), "cell": PATCH_CELL},
         "graphs": graphs,
-        "schedule": {"levels": list(uniform_levels(calls)), "warm_start": min(1, calls - 1)},
+        "schedule": {"levels": list(uniform_levels(calls)), "persistence_s": PERSISTENCE_S},
         "hidden": list(hidden),
         "normalisation": normalisation.to_json(),
         "training": dict(training),
