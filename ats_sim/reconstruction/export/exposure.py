@@ -10,7 +10,7 @@ from ats_sim.reconstruction.export.sightings import Sightings
 DARKEST, BRIGHTEST = 10.0, 248.0
 GAIN_GRID, GAIN_REACH = (9, 12), 1.0
 """Rows and columns of the maps of exposure within a picture, and over how many of them they are smoothed."""
-PULL = 0.03
+PULL = 0.05
 """Weight of "taken like all others" beside what a view's points say about its exposure."""
 
 
