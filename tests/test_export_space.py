@@ -90,7 +90,7 @@ def test_unseen_rooms_are_solid_and_columns_below_cameras_free(lowered: TsdfVolu
 
 def test_occupancy_features_and_visits(exported: tuple[Space, PerceptionVolume]) -> None:
     _, volume = exported
-    assert volume.features.shape[0] == len(volume.feature_names) == 6
+    assert volume.features.shape[0] == len(volume.feature_names) == 4
     assert volume.voxel_size == pytest.approx(0.1) and volume.sdf_voxel_size == pytest.approx(0.05)
 
     def at(point: list[float]) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from ats_sim.models.checkpoints import read_checkpoint
 from ats_sim.models.config import TrainConfig, size_of
 from ats_sim.models.evaluation import evaluate_behaviour
 from ats_sim.models.hierarchy import Behaviour
-from ats_sim.models.onnx_export import OUTPUTS, example_inputs, graph_inputs
+from ats_sim.models.onnx_export import OUTPUTS, example_inputs, graph_inputs, round_weights
 from ats_sim.models.training import Lesson, build, prepare, train
 from ats_sim.models.windows import perception_at
 from ats_sim.perception import patch_channels
@@ -51,8 +51,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     lesson = prepare(recon, TINY)
     maker, learner = build(lesson, TINY, size_of(TINY))
     learner.restore(read_checkpoint(root / "home.training" / "checkpoint.safetensors")[0])
-    channels = patch_channels(maker.volume)
-    return Trained(recon, root / "home", summary, lesson, learner.averaged(), maker.normalisation, channels)
+    channels, networks = patch_channels(maker.volume), learner.averaged()
+    round_weights(networks)
+    return Trained(recon, root / "home", summary, lesson, networks, maker.normalisation, channels)
 
 
 def copied(trained: Trained, folder: Path) -> Path:

@@ -1,7 +1,7 @@
 """Trained networks as ONNX graphs and the `policy.json` that says how to run them.
 
 Noise is an input: a graph draws nothing, so that the same noise gives the same plan everywhere. Each graph is one
-file, float32, with a free batch axis; the loop, the noise levels and the normalisation live in NumPy.
+file, computing in float32, with a free batch axis; the loop, the noise levels and the normalisation live in NumPy.
 """
 
 import logging
@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +25,8 @@ from ats_sim.policy import FORMAT, GRAPHS
 from ats_sim.progress import track
 
 MAX_EXPORT_BATCH = 1024
+SMALLEST_HALVED = 256
+"""Weights of at least so many numbers are stored in half precision."""
 PERSISTENCE_S = 4.0
 """Seconds after which an intention has faded to 1/e; about the horizon of a plan."""
 OUTPUTS: Mapping[str, tuple[str, ...]] = {
@@ -79,7 +83,7 @@ def export_policy(
 
     Args:
         folder: Where to.
-        networks: Trained networks.
+        networks: Trained networks; their weights are rounded to half precision, which halves the files.
         normalisation: What they were trained with.
         joint_names: Joint order of the poses, the root first.
         channels: Channel order of the scene patch.
@@ -88,6 +92,7 @@ def export_policy(
         training: Plain facts about the training, kept in `policy.json`.
     """
     inputs = graph_inputs(normalisation, len(channels))
+    round_weights(networks)
     for name in track(GRAPHS, "export to ONNX"):
         export_graph(folder / f"{name}.onnx", networks.get_submodule(name), inputs[name], OUTPUTS[name])
     graphs = {
@@ -132,6 +137,31 @@ def export_graph(path: Path, module: nn.Module, inputs: Shapes, outputs: Sequenc
             external_data=False,
             verbose=False,
         )
+    _halve(path)
+
+
+def round_weights(module: nn.Module) -> None:
+    """Round large weights to half precision in place, so that storing them so changes nothing any more."""
+    with torch.no_grad():
+        for tensor in (*module.parameters(), *module.buffers()):
+            if tensor.is_floating_point() and tensor.numel() >= SMALLEST_HALVED:
+                tensor.copy_(tensor.half().to(tensor.dtype))
+
+
+def _halve(path: Path) -> None:
+    """Store large weights of a graph in half precision, each behind a cast that the runtime folds away on loading."""
+    model = onnx.load(path)
+    casts = []
+    for weight in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype == np.float32 and values.size >= SMALLEST_HALVED:
+            name = weight.name
+            weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
+            casts.append(onnx.helper.make_node("Cast", [f"{name}_half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, path)
 
 
 def example_inputs(inputs: Shapes, batch: int, generator: torch.Generator) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from ats_sim.reconstruction.registration.cameras import Cameras
 from ats_sim.reconstruction.stages import MARKERS, Stages, capture_key
 
 RENDER_OUTPUTS = ("renders",)
-HOME_VERSION = "texture/2"
+HOME_VERSION = "home/3"
 """Changes when the export makes something else of the same input, so that old homes are made anew."""
 
 

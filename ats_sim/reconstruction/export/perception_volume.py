@@ -15,6 +15,10 @@ HEIGHT_UNIT = 2.0
 VISIT_CELL = 0.1
 MOST_POSES = 6000
 UNKNOWN, FREE, OCCUPIED = 0, 1, 2
+FARTHEST = 1.0
+"""Distances are held to this, metres: bodies only ask what is within reach."""
+SDF_STEP = 1 / 256
+"""Distances are rounded to this, metres, far below a voxel: the file is then less than half as large."""
 
 
 def perception_volume(
@@ -41,7 +45,7 @@ def perception_volume(
         occupancy=coarse["occupancy"],
         sdf_origin=space.origin,
         sdf_voxel_size=space.voxel,
-        sdf=signed_distance(space).astype(np.float16),
+        sdf=_rounded(signed_distance(space)),
         visit_origin=low,
         visit_cell=VISIT_CELL,
         agent_visits=_visits(agent_roots[:, :3, 3], agent, low, cells),
@@ -70,6 +74,12 @@ def _coarse(space: Space) -> dict[str, Array]:
 def _blocks(values: Array) -> Array:
     x, y, z = values.shape
     return np.asarray(values.astype(np.float32).reshape(x // 2, 2, y // 2, 2, z // 2, 2).sum((1, 3, 5)))
+
+
+def _rounded(distance: Array) -> Array:
+    # To the middles of steps: a distance of exactly zero would open the surfaces that are meshed from the field.
+    steps = np.floor(np.clip(distance, -FARTHEST, FARTHEST) / SDF_STEP)
+    return ((steps + 0.5) * SDF_STEP).astype(np.float16)
 
 
 def _features(coarse: dict[str, Array], lowest: float, voxel: float) -> Array:
