@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import sys
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -22,7 +21,6 @@ from ats_sim.files import read_json, write_json, write_npz
 from ats_sim.gltf import write_scene
 from ats_sim.progress import Steps, steps
 from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
-from ats_sim.reconstruction.capture.synthesis.home.house import build_home
 from ats_sim.reconstruction.capture.synthesis.filming.recorder import (
     WALKTHROUGH,
     make_agent,
@@ -32,6 +30,7 @@ from ats_sim.reconstruction.capture.synthesis.filming.recorder import (
     video_name,
 )
 from ats_sim.reconstruction.capture.synthesis.filming.scene_frame import scene_from_home
+from ats_sim.reconstruction.capture.synthesis.home.house import build_home
 from ats_sim.reconstruction.capture.writer import CaptureWriter
 from ats_sim.reconstruction.processes import can_spawn
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.reconstruction.capture.synthesis.animal.motor import Command, Motor
-from ats_sim.reconstruction.capture.synthesis.home.nav_grid import NavGrid
 from ats_sim.reconstruction.capture.synthesis.animal.postures import PostureName
 from ats_sim.reconstruction.capture.synthesis.animal.steering import Steering, turn_towards
+from ats_sim.reconstruction.capture.synthesis.home.nav_grid import NavGrid
 
 GazeMode = Literal["ahead", "observer", "around"]
 ARRIVED = 0.05

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.reconstruction.capture.synthesis.home.floor_plan import THICKNESS
 from ats_sim.reconstruction.capture.synthesis.filming.hand import Hand
+from ats_sim.reconstruction.capture.synthesis.home.floor_plan import THICKNESS
 from ats_sim.reconstruction.capture.synthesis.home.layout import HomeLayout
 
 Temper = Literal["calm", "close", "fast", "sitting"]

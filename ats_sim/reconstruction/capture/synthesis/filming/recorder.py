@@ -13,17 +13,17 @@ from ats_sim.arrays import Array
 from ats_sim.errors import ConfigError
 from ats_sim.geometry import Intrinsics
 from ats_sim.mesh import SkinnedMesh
-from ats_sim.reconstruction.capture.synthesis.filming.camera_sensor import Appearance, CameraSensor, draw_appearance
 from ats_sim.reconstruction.capture.synthesis.animal.cat_body import Body, make_body
 from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
-from ats_sim.reconstruction.capture.synthesis.home.daylight import NEUTRAL, draw_daylight
+from ats_sim.reconstruction.capture.synthesis.filming.camera_sensor import Appearance, CameraSensor, draw_appearance
 from ats_sim.reconstruction.capture.synthesis.filming.depth_sensor import DepthSensor
-from ats_sim.reconstruction.capture.synthesis.home.house import build_home
 from ats_sim.reconstruction.capture.synthesis.filming.observer import TEMPERS, Temper
 from ats_sim.reconstruction.capture.synthesis.filming.odometry import drifting_odometry
 from ats_sim.reconstruction.capture.synthesis.filming.scene_frame import scene_from_home, walkthrough_day
 from ats_sim.reconstruction.capture.synthesis.filming.scene_life import BEHAVIOUR_HZ, Moments, joint_positions, live
 from ats_sim.reconstruction.capture.synthesis.filming.studio import Studio
+from ats_sim.reconstruction.capture.synthesis.home.daylight import NEUTRAL, draw_daylight
+from ats_sim.reconstruction.capture.synthesis.home.house import build_home
 from ats_sim.reconstruction.capture.writer import CaptureWriter, VideoWriter
 
 WALKTHROUGH = "walkthrough"

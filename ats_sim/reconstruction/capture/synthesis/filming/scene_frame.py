@@ -7,9 +7,9 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.geometry import rigid, yaw_matrix
 from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
+from ats_sim.reconstruction.capture.synthesis.filming.walkthrough import walkthrough_poses
 from ats_sim.reconstruction.capture.synthesis.home.house import build_home
 from ats_sim.reconstruction.capture.synthesis.home.layout import HomeLayout
-from ats_sim.reconstruction.capture.synthesis.filming.walkthrough import walkthrough_poses
 
 
 def walkthrough_day(config: SynthesizeConfig, layout: HomeLayout) -> tuple[Array, Array]:

@@ -10,9 +10,9 @@ from ats_sim.arrays import Array
 from ats_sim.geometry import interpolate_poses
 from ats_sim.mesh import SkinnedMesh
 from ats_sim.reconstruction.capture.synthesis.animal.cat_body import Body
-from ats_sim.reconstruction.capture.synthesis.home.layout import HomeLayout
 from ats_sim.reconstruction.capture.synthesis.animal.mind import Mind
 from ats_sim.reconstruction.capture.synthesis.filming.observer import Observer, Temper
+from ats_sim.reconstruction.capture.synthesis.home.layout import HomeLayout
 
 TICK = 0.05
 BEHAVIOUR_HZ = 10
