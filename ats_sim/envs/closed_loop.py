@@ -1,7 +1,7 @@
 """How the animal lives in a home: places, reaction to the observer, furniture, gait, and the recorded animal beside it.
 
-A *place* is a stop (slower than 0.15 m/s for a second) at least 1 m from every other place of the episode. Three
-observers meet the same seeds: one sits still, one chases (turns to the animal and walks at it at full speed), and one
+A *place* is a square metre of floor plan in which the animal spends a second or more; a *stop* is a spot where it is
+slower than 0.15 m/s for a second, at least 1 m from every other stop of the episode. Three observers meet the same seeds: one sits still, one chases (turns to the animal and walks at it at full speed), and one
 chases an animal that cannot perceive observers. The reaction is the effect size (difference of the episodes' mean
 distances over their pooled standard deviation) between the last two: what the animal's own perception changes.
 """
@@ -110,7 +110,14 @@ def chase(observation: dict[str, Array]) -> Array:
 
 
 def places(track: Array) -> int:
-    """Count the distinct places in a track (N, 3) at 10 Hz."""
+    """Count the square metres in which a track (N, 3) at 10 Hz spends a second or more."""
+    cells = np.floor(track[:, :2] / APART).astype(int)
+    _, visits = np.unique(cells, axis=0, return_counts=True)
+    return int((visits >= HZ).sum())
+
+
+def stops(track: Array) -> int:
+    """Count the distinct stops in a track (N, 3) at 10 Hz."""
     found: list[Array] = []
     for start in range(0, len(track) - HZ, HZ // 2):
         piece = track[start : start + HZ + 1]
@@ -143,6 +150,7 @@ def summarise(episodes: list[Episode], home: Home) -> dict[str, float]:
     motion = [motion_figures(episode.roots, episode.yaw) for episode in episodes]
     return {
         "places_median": float(np.median([places(episode.roots) for episode in episodes])),
+        "stops_median": float(np.median([stops(episode.roots) for episode in episodes])),
         "distance_mean": float(_distances(episodes).mean()),
         "path_m_median": float(np.median([_length(episode.roots) for episode in episodes])),
         **{name: float(np.mean([row[name] for row in motion])) for name in motion[0]},
