@@ -1,9 +1,10 @@
 """How the animal lives in a home: places, reaction to the observer, furniture, gait, and the recorded animal beside it.
 
 A *place* is a square metre of floor plan in which the animal spends a second or more; a *stop* is a spot where it is
-slower than 0.15 m/s for a second, at least 1 m from every other stop of the episode. Three observers meet the same seeds: one sits still, one chases (turns to the animal and walks at it at full speed), and one
-chases an animal that cannot perceive observers. The reaction is the effect size (difference of the episodes' mean
-distances over their pooled standard deviation) between the last two: what the animal's own perception changes.
+slower than 0.15 m/s for a second, at least 1 m from every other stop of the episode. Three observers meet the same
+seeds: one sits still, one chases (turns to the animal and walks at it at full speed), and one chases an animal that
+cannot perceive observers. The reaction is the effect size (difference of the episodes' mean distances over their pooled
+standard deviation) between the last two: what the animal's own perception changes.
 """
 
 import math
