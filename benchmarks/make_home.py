@@ -17,7 +17,7 @@ from typing import Any, Literal
 import tyro
 
 from ats_sim.files import atomic_folder, write_json
-from ats_sim.home import Home
+from ats_sim.home import Home, seal_home
 
 DEFAULT = Path(__file__).resolve().parents[1] / "ats_sim" / "assets" / "homes" / "default"
 
@@ -55,6 +55,7 @@ def main(options: MakeHome) -> dict[str, Any]:
     from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
     from ats_sim.reconstruction.capture.synthesis.synthesize import synthesize
     from ats_sim.reconstruction.config import ReconstructConfig
+    from ats_sim.reconstruction.evaluation import evaluate_reconstruction
     from ats_sim.reconstruction.pipeline import reconstruct
 
     capture, recon, home = (options.work / name for name in ("capture", "recon", "home"))
@@ -75,12 +76,26 @@ def main(options: MakeHome) -> dict[str, Any]:
         ),
         "train": timed(seconds, "train", lambda: train(recon, home, TrainConfig(preset=options.preset), resume=True)),
     }
-    write_json(options.work / "summary.json", {"seconds": seconds, **summary})
+    scores = timed(seconds, "evaluate", lambda: evaluate_reconstruction(recon, capture))
+    write_json(options.work / "summary.json", {"seconds": seconds, "scores": scores, **summary})
     if options.install:
-        Home.load(home)
-        with atomic_folder(DEFAULT) as folder:
-            shutil.copytree(home, folder, dirs_exist_ok=True)
+        install(home, {part: scores[part].get("all", scores[part]) for part in ("registration", "pictures", "agent")})
     return {"seconds": seconds, **summary}
+
+
+def install(home: Path, scores: dict[str, Any]) -> None:
+    """Replace the bundled home, with the reconstruction's scores among its metrics."""
+    made = Home.load(home)
+    with atomic_folder(DEFAULT) as folder:
+        shutil.copytree(home, folder, dirs_exist_ok=True)
+        seal_home(
+            folder,
+            name="default",
+            skeleton=made.skeleton,
+            T_home_scene=made.T_home_scene,
+            provenance=made.provenance,
+            metrics={**made.metrics, "reconstruction": scores},
+        )
 
 
 if __name__ == "__main__":

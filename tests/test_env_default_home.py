@@ -9,9 +9,6 @@ from gymnasium.utils.env_checker import check_env
 
 import ats_sim  # noqa: F401  (registers the environment)
 from ats_sim.home import check_home
-from ats_sim.manifest import DEFAULT
-
-pytestmark = pytest.mark.skipif(not (DEFAULT / "home.json").is_file(), reason="the bundled home is not built yet")
 
 
 def test_it_is_sound_and_passes_the_checker(monkeypatch: pytest.MonkeyPatch) -> None:
