@@ -27,8 +27,9 @@ from ats_sim.progress import track
 MAX_EXPORT_BATCH = 1024
 SMALLEST_HALVED = 256
 """Weights of at least so many numbers are stored in half precision."""
-PERSISTENCE_S = 4.0
-"""Seconds after which an intention has faded to 1/e; about the horizon of a plan."""
+PERSISTENCE_S = 1.0
+"""Seconds after which an intention has faded to 1/e. With longer ones the animal stays where it rests, with shorter
+ones it dithers (benchmarks/RESULTS.md)."""
 OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "scene": ("scene_code", "scene_map"),
     "history": ("observer_code", "past_code"),
