@@ -52,7 +52,7 @@ def synthesize(output: Output, config: Flat[SynthesizeConfig]) -> int:
     """
     from ats_sim.reconstruction.capture.synthesis.synthesize import synthesize as run
 
-    return _show(run(output, config))
+    return _show(run(output, config), f"ats reconstruct {output} -o recon")
 
 
 def import_capture(
@@ -87,21 +87,21 @@ def reconstruct(capture: Place[Path], output: Output, config: Flat[ReconstructCo
     """
     from ats_sim.reconstruction.pipeline import reconstruct as run
 
-    return _show(run(capture, output, config, resume))
+    return _show(run(capture, output, config, resume), f"ats train {output} -o home (report: {output}/report.html)")
 
 
-def train(recon: Place[Path], output: Output, config: Flat[TrainConfig], resume: bool = False) -> int:
+def train(recon: Place[Path], output: Output, config: Flat[TrainConfig], resume: bool = True) -> int:
     """Learn the animal's behaviour from a reconstruction and write a home that `ats play` opens.
 
     Args:
         recon: The reconstruction folder.
         output: Folder of the trained home.
         config: How it is learned.
-        resume: Go on from the last checkpoint.
+        resume: Go on from the last checkpoint; --no-resume begins anew.
     """
     from ats_sim.models.training import train as run
 
-    return _show(run(recon, output, config, resume))
+    return _show(run(recon, output, config, resume), f"ats play --home {output}")
 
 
 def evaluate(
@@ -151,8 +151,9 @@ def check(path: Place[Path]) -> int:
         problems = check_capture(path)
     else:
         from ats_sim.home import check_home
+        from ats_sim.policy import policy_problems
 
-        problems = check_home(str(path))
+        problems = check_home(str(path)) or policy_problems(str(path))
     print("\n".join(problems) if problems else f"{path}: sound")
     return PROBLEMS if problems else OK
 
@@ -256,9 +257,11 @@ def _needed(path: Path | None, option: str, meaning: str) -> Path:
     return path
 
 
-def _show(summary: Any) -> int:
-    """Print a summary of plain numbers, nested ones indented."""
+def _show(summary: Any, following: str | None = None) -> int:
+    """Print a summary of plain numbers, nested ones indented, and on stderr what to do next."""
     print(json.dumps(summary, indent=2, default=str))
+    if following is not None:
+        print(f"next: {following}", file=sys.stderr)
     return OK
 
 

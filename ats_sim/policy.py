@@ -286,3 +286,16 @@ def _open(path: Path, provider: str | None) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime's exceptions share no base class of their own
         raise PolicyError(f"{path}: not a graph that onnxruntime can open ({error})") from error
+
+
+def policy_problems(path: str) -> list[str]:
+    """What is wrong with the graphs of a home whose files are sound: each is opened, none is run."""
+    from ats_sim.home import Home
+
+    home = Home.load(path, require_policy=False)
+    try:
+        if home.policy_spec is not None:
+            Policy.load(home)
+    except PolicyError as error:
+        return [str(error)]
+    return []

@@ -25,7 +25,7 @@ from ats_sim.models.onnx_export import OUTPUTS, example_inputs, graph_inputs, ro
 from ats_sim.models.training import Lesson, build, prepare, train
 from ats_sim.models.windows import perception_at
 from ats_sim.perception import patch_channels
-from ats_sim.policy import GRAPHS, Policy
+from ats_sim.policy import GRAPHS, Policy, policy_problems
 
 TINY = TrainConfig(steps=4, batch=2, path_width=8, pose_width=8, threads=1, ablate=("observer",), learning_rate=0.03)
 
@@ -169,3 +169,13 @@ def test_unknown_held_out_video_stops_before_anything_is_written(trained: Traine
     with pytest.raises(TrainingError, match="held_out"):
         train(trained.recon, tmp_path / "other", TrainConfig(held_out=("v09",)))
     assert not (tmp_path / "other").exists()
+
+
+def test_the_check_opens_the_graphs(trained: Trained, tmp_path: Path) -> None:
+    """A cut-off graph under a right hash is a problem too."""
+    assert policy_problems(str(trained.folder)) == []
+    folder = copied(trained, tmp_path / "cut")
+    (folder / "path.onnx").write_bytes((folder / "path.onnx").read_bytes()[:1000])
+    reseal(folder, trained)
+    (problem,) = policy_problems(str(folder))
+    assert "path.onnx" in problem

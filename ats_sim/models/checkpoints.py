@@ -31,5 +31,5 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             facts = json.loads((stored.metadata() or {})["facts"])
             state: dict[str, torch.Tensor] = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise TrainingError(f"{path}: not a checkpoint ({error}); train without --resume") from error
+        raise TrainingError(f"{path}: not a checkpoint ({error}); --no-resume begins anew") from error
     return state, facts

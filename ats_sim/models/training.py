@@ -46,7 +46,7 @@ class Lesson:
     fingerprint: str
 
 
-def train(recon: Path, output: Path, config: TrainConfig | None = None, resume: bool = False) -> dict[str, Any]:
+def train(recon: Path, output: Path, config: TrainConfig | None = None, resume: bool = True) -> dict[str, Any]:
     """Learn behaviour from a reconstruction and write a complete home.
 
     Checkpoint, log and report lie beside the output in `<output>.training`; the home itself appears whole, at the end.
@@ -55,7 +55,8 @@ def train(recon: Path, output: Path, config: TrainConfig | None = None, resume: 
         recon: The reconstruction; its `home` is copied.
         output: Where the home goes; an old one is replaced.
         config: Options.
-        resume: Go on from the last checkpoint, bit-equal to a training that was never interrupted.
+        resume: Go on from the last checkpoint, bit-equal to a training that was never interrupted; otherwise begin
+            anew and forget it.
 
     Returns:
         Plain figures: windows, steps, seconds, losses, and errors on held-out videos where there are any.
@@ -191,11 +192,11 @@ def _restore(learner: Learner, checkpoint: Path, facts: dict[str, Any]) -> None:
     if stored != facts:
         changed = [key for key in facts["config"] if facts["config"][key] != stored.get("config", {}).get(key)]
         what = f"other options ({', '.join(changed)})" if changed else "another reconstruction"
-        raise TrainingError(f"{checkpoint}: was made with {what}; train without --resume")
+        raise TrainingError(f"{checkpoint}: was made with {what}; --no-resume begins anew")
     try:
         learner.restore(state)
     except (KeyError, RuntimeError, ValueError) as error:
-        raise TrainingError(f"{checkpoint}: does not fit these networks ({error}); train without --resume") from error
+        raise TrainingError(f"{checkpoint}: does not fit these networks ({error}); --no-resume begins anew") from error
 
 
 def _line(step: int, report: StepReport) -> dict[str, Any]:

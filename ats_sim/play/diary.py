@@ -90,8 +90,9 @@ class Diary:
     def reaction(self) -> str:
         """The reaction of the last second, empty when there is none."""
         now = self._steps
-        recent = [name for name, step in self._last.items() if now - step <= 10]
-        return {"fled": "fleeing", "approached": "coming closer"}[recent[-1]] if recent else ""
+        recent = {name: step for name, step in self._last.items() if now - step <= 10}
+        newest = max(recent, key=lambda name: recent[name], default="")
+        return {"fled": "fleeing", "approached": "coming closer"}.get(newest, "")
 
     def tally(self) -> Tally:
         """Everything noted so far in numbers."""

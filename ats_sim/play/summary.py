@@ -57,4 +57,4 @@ class Summary:
 
 
 def _times(count: int) -> str:
-    return {0: "not once", 1: "once", 2: "twice"}.get(count, f"{count} times")
+    return {0: "0 times", 1: "once", 2: "twice"}.get(count, f"{count} times")
