@@ -9,7 +9,7 @@ OUT ?= out
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help play test slow lint types home clean python
+.PHONY: help play train test slow lint types home clean python
 
 help: ## Show what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +22,16 @@ $(BIN)/.runtime: pyproject.toml | python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-$(BIN)/.dev: pyproject.toml $(BIN)/.runtime
-	$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
+$(BIN)/.train: pyproject.toml $(BIN)/.runtime
+	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[train]"
+	touch $@
+
+$(BIN)/.dev: pyproject.toml $(BIN)/.train
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	touch $@
+
+train: $(BIN)/.train ## Add what synthesizing, reconstructing and training need
 
 play: $(BIN)/.runtime ## Walk through the bundled home; without a display, write play.mp4
 	$(BIN)/ats play
