@@ -1,5 +1,7 @@
 """Pictures of a home: colour, depth and labels of every pixel, with or without OpenGL."""
 
+import os
+
 from ats_sim.rendering.frame import Camera, Frame, Lighting
 from ats_sim.rendering.home_renderer import (
     AGENT_LABEL,
@@ -10,6 +12,10 @@ from ats_sim.rendering.home_renderer import (
     Overlay,
 )
 from ats_sim.rendering.renderer import Backend, Renderer, open_renderer
+
+# SDL may draw its windows through an OpenGL context of its own; ours then renders black pictures in that process. Our
+# windows show finished pictures, which need no acceleration.
+os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
 
 __all__ = [
     "AGENT_LABEL",
