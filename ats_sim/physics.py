@@ -1,97 +1,78 @@
-"""Bodies in a physics engine: the home, the agents' capsule rigs, the observer; rays and closest points between them.
+"""Bodies in a physics engine: the agents' capsule rigs and the observer, where the simulation puts them.
 
-This is the only file that imports pybullet. Everything is kinematic: bodies are put where the simulation says, nothing
-is ever integrated, so a picture of the state is its poses and needs no engine snapshot.
+This is the only file that imports pybullet. Everything here is kinematic: bodies are put where the simulation says,
+nothing is ever integrated, so a picture of the state is its poses and needs no engine snapshot. The engine itself
+costs 30 MB and 60 microseconds a pose, so it starts when something first asks it and hears only the newest poses.
 """
 
 import ctypes
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.collision import read_collision
 from ats_sim.errors import AtsError, HomeError
 from ats_sim.geometry import quaternion_from_matrix, rigid
 from ats_sim.home import Home
 from ats_sim.rig import read_rig
+from ats_sim.sight import SightLines
 
 HOME_GROUP, AGENT_GROUP, OBSERVER_GROUP = 1, 2, 4
-MAX_CHUNK_FACES = 40_000  # the engine takes at most 131,072 vertices (three per face, unshared) from memory
-MAX_RAYS = 16_000  # one call answers 16,383 and silently drops the next
 
 
 class Bodies:
-    """One physics client with a home, its agents and an observer; `close()` ends this client only."""
+    """The agents' and the observer's bodies in a home; `close()` ends this world's physics client only."""
 
     def __init__(self, home: Home, *, num_agents: int, observer_radius: float, observer_height: float) -> None:
-        """Build all bodies once; afterwards they are only moved.
+        """Check the shapes; the engine is started when first asked.
 
         Raises:
-            HomeError: If a collision shape or the rig is damaged or refused by the engine.
+            HomeError: If a collision shape or the rig is damaged.
         """
-        self._rig = read_rig(home.urdf_path, home.skeleton)
-        shapes = read_collision(home.collision_paths)
-        self._engine = _engine()
-        self._client: int | None = self._engine.connect(self._engine.DIRECT)
-        try:
-            self._configure()
-            concave = "collision.obj" in home.files
-            self._home = [self._static(vertices, faces, concave) for vertices, faces in _chunks(shapes)]
-            self._agents = [self._load_rig(home.urdf_path) for _ in range(num_agents)]
-            self._observer_shift = 0.5 * observer_height
-            self._observer = self._capsule(observer_radius, observer_height)
-            self._link_joints, self._moved = self._links()
-        except self._engine.error as error:
-            self.close()
-            raise HomeError(f"{home.folder}: the physics engine refuses the home's bodies ({error})") from error
+        self._home, self._rig = home, read_rig(home.urdf_path, home.skeleton)
+        self._sight = SightLines.of(home)
+        self._observer_radius, self._observer_height = observer_radius, observer_height
+        still = np.zeros((home.skeleton.num_joints, 3))
+        self._agent_poses: list[tuple[Array, Array]] = [(np.eye(4), still)] * num_agents
+        self._feet = np.zeros(3)
+        self._moved_agents = set(range(num_agents))
+        self._observer_moved = True
+        self._closed = False
+        self._client: int | None = None
 
     def place_agent(self, index: int, T_world_root: Array, joint_rotations: Array) -> None:
         """Move an agent's rig to a root pose (4, 4) and joint rotations (J, 3) axis-angle."""
-        client, body = self._live(), self._agents[index]
-        rotation, position = T_world_root[:3, :3], T_world_root[:3, 3]
-        # The engine places the base link's centre of mass, which need not be the root.
-        position = position + rotation @ self._root_to_mass[:3, 3]
-        turned = quaternion_from_matrix(rotation @ self._root_to_mass[:3, :3])
-        self._engine.resetBasePositionAndOrientation(body, position.tolist(), turned.tolist(), physicsClientId=client)
-        if self._moved:
-            vectors = joint_rotations[self._link_joints]
-            half = 0.5 * np.linalg.norm(vectors, axis=1, keepdims=True)
-            quaternions = np.concatenate([vectors * 0.5 * np.sinc(half / np.pi), np.cos(half)], axis=1)
-            self._engine.resetJointStatesMultiDof(body, self._moved, quaternions.tolist(), physicsClientId=client)
+        self._refuse_closed()
+        self._agent_poses[index] = (T_world_root.copy(), joint_rotations.copy())
+        self._moved_agents.add(index)
 
     def place_observer(self, position: Array) -> None:
         """Stand the observer's capsule on a floor point (3,)."""
-        centre = [float(position[0]), float(position[1]), float(position[2]) + self._observer_shift]
-        self._engine.resetBasePositionAndOrientation(
-            self._observer, centre, [0.0, 0.0, 0.0, 1.0], physicsClientId=self._live()
-        )
+        self._refuse_closed()
+        self._feet, self._observer_moved = position.copy(), True
 
     def blocked(self, starts: Array, ends: Array) -> Array:
         """Whether the home stands between points (N, 3) and (N, 3); agents and observer are looked through."""
-        client = self._live()
-        hits = []
-        for first in range(0, len(starts), MAX_RAYS):
-            chunk = slice(first, first + MAX_RAYS)
-            answers = self._engine.rayTestBatch(
-                starts[chunk].tolist(), ends[chunk].tolist(), collisionFilterMask=HOME_GROUP, physicsClientId=client
-            )
-            hits += [answer[0] >= 0 for answer in answers]
-        return np.array(hits, dtype=bool)
+        self._refuse_closed()
+        return self._sight.blocked(starts, ends)
 
     def agent_gap(self, index: int, reach: float = 1.0) -> float:
         """Smallest distance (m) between an agent's rig and the observer's body, negative when they overlap; at most
-        `reach`."""
-        points = self._engine.getClosestPoints(self._agents[index], self._observer, reach, physicsClientId=self._live())
+        `reach`.
+
+        Raises:
+            HomeError: If the engine refuses the rig.
+        """
+        client = self._current()
+        points = self._engine.getClosestPoints(self._agents[index], self._observer, reach, physicsClientId=client)
         return min([float(point[8]) for point in points], default=reach)
 
     def link_positions(self, index: int) -> dict[str, Array]:
-        """World positions (3,) of an agent's joints by link name, as the engine sees them."""
-        client, body = self._live(), self._agents[index]
+        """World positions (3,) of an agent's joints by link name, as the engine sees them; raises like `agent_gap`."""
+        client, body = self._current(), self._agents[index]
         count = self._engine.getNumJoints(body, physicsClientId=client)
         found = {}
         for link in range(count):
@@ -102,82 +83,96 @@ class Bodies:
 
     def close(self) -> None:
         """Disconnect; safe to call again."""
-        client, self._client = self._client, None
+        client, self._client, self._closed = self._client, None, True
         if client is not None and self._engine.isConnected(client):
             self._engine.disconnect(physicsClientId=client)
 
-    def _live(self) -> int:
-        if self._client is None:
+    def _refuse_closed(self) -> None:
+        if self._closed:
             raise AtsError("the physics world is closed; make a new environment")
+
+    def _live(self) -> int:
+        """The client, started and built if need be."""
+        self._refuse_closed()
+        if self._client is None:
+            self._engine = _engine()
+            self._client = int(self._engine.connect(self._engine.DIRECT))
+            try:
+                self._build(self._client)
+            except self._engine.error as error:
+                self.close()
+                raise HomeError(f"{self._home.folder}: the physics engine refuses the rig ({error})") from error
         return self._client
 
-    def _configure(self) -> None:
+    def _current(self) -> int:
+        """The client, with all bodies where they were last put."""
+        client = self._live()
+        for index in sorted(self._moved_agents):
+            self._put_agent(client, index)
+        self._moved_agents.clear()
+        if self._observer_moved:
+            x, y, z = (float(part) for part in self._feet)
+            centre = [x, y, z + 0.5 * self._observer_height]
+            still = [0.0, 0.0, 0.0, 1.0]
+            self._engine.resetBasePositionAndOrientation(self._observer, centre, still, physicsClientId=client)
+            self._observer_moved = False
+        return client
+
+    def _put_agent(self, client: int, index: int) -> None:
+        body, (T_world_root, joint_rotations) = self._agents[index], self._agent_poses[index]
+        rotation, position = T_world_root[:3, :3], T_world_root[:3, 3]
+        # The engine places the base link's centre of mass, which need not be the root.
+        position = position + rotation @ self._root_to_mass[:3, 3]
+        turned = quaternion_from_matrix(rotation @ self._root_to_mass[:3, :3])
+        self._engine.resetBasePositionAndOrientation(body, position.tolist(), turned.tolist(), physicsClientId=client)
+        if self._links:
+            vectors = joint_rotations[self._link_joints]
+            half = 0.5 * np.linalg.norm(vectors, axis=1, keepdims=True)
+            quaternions = np.concatenate([vectors * 0.5 * np.sinc(half / np.pi), np.cos(half)], axis=1)
+            self._engine.resetJointStatesMultiDof(body, self._links, quaternions.tolist(), physicsClientId=client)
+
+    def _build(self, client: int) -> None:
+        """Set the engine up and load all bodies once; afterwards they are only moved."""
         # Without ordered pairs results depend on the engine's history; with file caching a rewritten rig loads as
         # its old self.
         self._engine.setPhysicsEngineParameter(
-            deterministicOverlappingPairs=1, enableFileCaching=0, physicsClientId=self._live()
+            deterministicOverlappingPairs=1, enableFileCaching=0, physicsClientId=client
         )
+        self._agents = [self._load_rig(client) for _ in self._agent_poses]
+        self._observer = self._load_observer(client)
+        self._find_links(client)
 
-    def _static(self, vertices: Array, faces: Array, concave: bool) -> int:
-        engine, client = self._engine, self._live()
-        shape = {"vertices": vertices.tolist()}
-        if concave:
-            shape |= {"indices": faces.reshape(-1).tolist(), "flags": engine.GEOM_FORCE_CONCAVE_TRIMESH}
-        collision = engine.createCollisionShape(engine.GEOM_MESH, physicsClientId=client, **shape)
-        body = engine.createMultiBody(0.0, collision, physicsClientId=client)
-        self._group(body, HOME_GROUP)
-        return int(body)
+    def _load_observer(self, client: int) -> int:
+        engine, radius = self._engine, self._observer_radius
+        length = max(self._observer_height - 2.0 * radius, 0.01)
+        shape = engine.createCollisionShape(engine.GEOM_CAPSULE, radius=radius, height=length, physicsClientId=client)
+        body = int(engine.createMultiBody(0.0, shape, physicsClientId=client))
+        self._group(client, body, OBSERVER_GROUP, 0)
+        return body
 
-    def _capsule(self, radius: float, height: float) -> int:
-        engine, client = self._engine, self._live()
-        collision = engine.createCollisionShape(
-            engine.GEOM_CAPSULE, radius=radius, height=max(height - 2.0 * radius, 0.01), physicsClientId=client
-        )
-        body = engine.createMultiBody(0.0, collision, physicsClientId=client)
-        self._group(body, OBSERVER_GROUP)
-        return int(body)
-
-    def _load_rig(self, path: Path) -> int:
-        engine = self._engine
+    def _load_rig(self, client: int) -> int:
         with _silent():
-            body = engine.loadURDF(str(path), useFixedBase=True, physicsClientId=self._live())
-        self._group(body, AGENT_GROUP)
-        return int(body)
+            body = int(self._engine.loadURDF(str(self._home.urdf_path), useFixedBase=True, physicsClientId=client))
+        self._group(client, body, AGENT_GROUP, 0)  # no pairs are ever wanted, only closest points
+        return body
 
-    def _group(self, body: int, group: int) -> None:
-        # No pairs are ever wanted, only rays and closest points; a ray needs the home to answer all groups.
-        mask = -1 if group == HOME_GROUP else 0
-        links = range(-1, self._engine.getNumJoints(body, physicsClientId=self._live()))
-        for link in links:
-            self._engine.setCollisionFilterGroupMask(body, link, group, mask, physicsClientId=self._live())
+    def _group(self, client: int, body: int, group: int, mask: int) -> None:
+        for link in range(-1, self._engine.getNumJoints(body, physicsClientId=client)):
+            self._engine.setCollisionFilterGroupMask(body, link, group, mask, physicsClientId=client)
 
-    def _links(self) -> tuple[Array, list[int]]:
-        """Skeleton joints and engine joints of the rig's moving links, in the same order."""
-        self._root_to_mass = np.eye(4)
-        if not self._agents:
-            return np.zeros(0, np.int64), []
-        body, client = self._agents[0], self._live()
-        inertia = self._engine.getDynamicsInfo(body, -1, physicsClientId=client)
-        turn = np.array(self._engine.getMatrixFromQuaternion(inertia[4])).reshape(3, 3)
+    def _find_links(self, client: int) -> None:
+        """Find the engine's links that the skeleton moves, and where the base's mass lies."""
+        engine, body = self._engine, self._agents[0]
+        inertia = engine.getDynamicsInfo(body, -1, physicsClientId=client)
+        turn = np.array(engine.getMatrixFromQuaternion(inertia[4])).reshape(3, 3)
         self._root_to_mass = rigid(turn, np.array(inertia[3]))
         joints, links = [], []
-        for link in range(self._engine.getNumJoints(body, physicsClientId=client)):
-            described = self._engine.getJointInfo(body, link, physicsClientId=client)
-            if described[2] == self._engine.JOINT_SPHERICAL and described[12].decode() in self._rig.joint_of_link:
+        for link in range(engine.getNumJoints(body, physicsClientId=client)):
+            described = engine.getJointInfo(body, link, physicsClientId=client)
+            if described[2] == engine.JOINT_SPHERICAL and described[12].decode() in self._rig.joint_of_link:
                 joints.append(self._rig.joint_of_link[described[12].decode()])
                 links.append(link)
-        return np.array(joints, dtype=np.int64), links
-
-
-def _chunks(shapes: Sequence[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
-    """Cut meshes that are too large for one shape; each chunk keeps only its own vertices."""
-    for vertices, faces in shapes:
-        if len(faces) <= MAX_CHUNK_FACES and len(vertices) <= 3 * MAX_CHUNK_FACES:
-            yield vertices, faces
-            continue
-        for first in range(0, len(faces), MAX_CHUNK_FACES):
-            used, local = np.unique(faces[first : first + MAX_CHUNK_FACES], return_inverse=True)
-            yield vertices[used], local.reshape(-1, 3)
+        self._link_joints, self._links = np.array(joints, dtype=np.int64), links
 
 
 def _engine() -> ModuleType:

@@ -15,7 +15,7 @@ FLOORS = [
     {"mesh", "volume"},
     {"glb", "gltf", "bundle", "collision", "rig", "manifest"},
     {"home"},
-    {"perception", "plan", "denoising", "physics", "rendering", "video", "observer"},
+    {"perception", "plan", "denoising", "sight", "physics", "rendering", "video", "observer"},
     {"policy"},
     {"seam"},
     {"agent"},

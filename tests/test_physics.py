@@ -38,18 +38,6 @@ def test_the_rig_poses_like_the_skeleton(home: Home) -> None:
     bodies.close()
 
 
-def test_rays_are_stopped_by_the_home_and_by_nothing_else(home: Home) -> None:
-    bodies = build(home)
-    bodies.place_agent(0, rigid(np.eye(3), np.array([-1.0, 0.0, 0.25])), np.zeros((26, 3)))
-    bodies.place_observer(np.array([0.5, 0.0, 0.0]))
-    starts = np.array([[-2.0, 0.0, 0.2]] * 3)
-    ends = np.array([[0.8, 0.0, 0.2], [2.3, 0.0, 0.2], [3.5, 0.0, 2.0]])
-    assert bodies.blocked(starts, ends).tolist() == [False, True, True]
-    many = bodies.blocked(np.repeat(starts[:1], 20_000, 0), np.repeat(ends[:1], 20_000, 0))
-    assert len(many) == 20_000 and not many.any()
-    bodies.close()
-
-
 def test_the_gap_between_agent_and_observer_is_measured_from_their_skins(home: Home) -> None:
     bodies = build(home)
     bodies.place_agent(0, rigid(np.eye(3), np.array([0.0, 0.0, 0.25])), np.zeros((26, 3)))
@@ -66,6 +54,30 @@ def test_closing_ends_only_its_own_client(home: Home) -> None:
     with pytest.raises(AtsError, match="closed"):
         first.place_observer(np.zeros(3))
     second.close()
+
+
+def test_the_engine_hears_the_newest_pose_and_starts_only_when_asked(home: Home) -> None:
+    bodies = build(home)
+    for x in (-1.0, 0.0, 1.0):
+        place = rigid(np.eye(3), np.array([x, 0.0, 0.25]))
+        bodies.place_agent(0, place, np.zeros((26, 3)))
+        place[:3, 3] = np.nan  # what the caller does with its array afterwards is its own affair
+    assert bodies._client is None
+    assert bodies.link_positions(0)["spine1"] == pytest.approx([1.05, 0.0, 0.25], abs=1e-5)
+    assert bodies._client is not None
+    bodies.place_agent(0, rigid(np.eye(3), np.array([0.5, 0.0, 0.25])), np.zeros((26, 3)))
+    assert bodies.link_positions(0)["spine1"] == pytest.approx([0.55, 0.0, 0.25], abs=1e-5)
+    bodies.close()
+
+
+def test_agents_and_observer_are_looked_through(home: Home) -> None:
+    bodies = build(home)
+    bodies.place_agent(0, rigid(np.eye(3), np.array([-1.0, 0.0, 0.25])), np.zeros((26, 3)))
+    bodies.place_observer(np.array([0.5, 0.0, 0.0]))
+    bodies.agent_gap(0)
+    starts, ends = np.array([[-2.0, 0.0, 0.2]] * 2), np.array([[0.8, 0.0, 0.2], [2.3, 0.0, 0.2]])
+    assert bodies.blocked(starts, ends).tolist() == [False, True]
+    bodies.close()
 
 
 def test_convex_parts_serve_as_well_as_one_concave_mesh(tmp_path: Path) -> None:
