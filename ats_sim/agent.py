@@ -1,27 +1,20 @@
 """One agent: it remembers its last 0.8 s, follows its plan frame by frame, and never walks into what is solid."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from ats_sim.arrays import Array, checked
-from ats_sim.geometry import exp_so3, project_to_so3, rigid
+from ats_sim.footing import Footing
 from ats_sim.perception import FUTURE, PAST, AgentHistory
 from ats_sim.plan import Awareness, Plan
 from ats_sim.seam import Seam
-from ats_sim.skeleton import Skeleton
-from ats_sim.volume import PerceptionVolume
+from ats_sim.stretch import BODY_RADIUS, Disc, Stretch, standing, walked
 
-LEAST_MARGIN, MOST_MARGIN = 0.02, 0.08  # metres of free space that a root keeps
-SUBSTEP = 0.03  # metres per piece of a way that touches something
-CHECK = 0.01  # metres between two looks at the distance field along a way
-PUSHES = 4  # tries to get a point out of something solid
-CATCH_UP = 0.05  # metres per frame that an agent may go beyond its plan's stride
-MAX_STRIDE = 0.4  # metres per frame, 4 m/s: a cat's sprint in a home
-MAX_LIFT = 0.12  # metres per sweep piece that a support may lift the root
-STRAYED = 0.2  # metres from the planned place that count as blocked
 PATIENCE = 2  # blocked frames before another plan is asked for
+NEARBY = 0.1  # metres beyond touching at which the bodies of others are looked at
 
 
 @dataclass(frozen=True)
@@ -38,52 +31,42 @@ class Steering:
     """Strength of classifier-free guidance."""
 
 
-def root_margin(volume: PerceptionVolume) -> float:
-    """Metres of free space that a root keeps: what all but the most cramped recorded roots kept, within bounds.
-
-    A cat on a couch carries its root a hand above the cloth, a scan may be off by some centimetres; the recordings
-    know how near is normal in this home.
-    """
-    room = volume.sample_sdf(volume.agent_roots[:, :3, 3])
-    usual = float(np.percentile(room, 2)) if len(room) else LEAST_MARGIN
-    return float(np.clip(usual, LEAST_MARGIN, MOST_MARGIN))
-
-
 class Agent:
     """State of one agent in the world frame."""
 
-    def __init__(self, volume: PerceptionVolume, skeleton: Skeleton, margin: float) -> None:
-        """Stand at the origin, `place` before use; `margin` (m) is the free space that the root keeps."""
-        self.margin = margin
-        self.volume = volume
-        """What is solid around it."""
-        self.skeleton = skeleton
+    def __init__(self, footing: Footing, horizon: int) -> None:
+        """Stand at the origin, `place` before use; `horizon` is how many frames of a plan are walked before the next."""
+        self.footing = footing
+        """Its body, and what is solid around it."""
+        self.horizon = horizon
+        joints = footing.skeleton.num_joints
         self.roots = np.tile(np.eye(4), (PAST, 1, 1))
         """(8, 4, 4) root poses, the last is now."""
-        self.joints = np.zeros((PAST, skeleton.num_joints, 3))
+        self.joints = np.zeros((PAST, joints, 3))
         """(8, J, 3) joint rotations, the last is now."""
         self.plan: Plan | None = None
         """The running plan."""
         self.executed = 0
         """Frames of the running plan that have been walked."""
-        self.blocked = False
-        """Whether something solid kept the agent from its plan in the last step."""
         self.blocked_frames = 0
-        """Frames of the running plan in a row in which that was so."""
+        """Frames of the running plan in a row in which something solid was in the way."""
         self.steering = Steering()
         """What the user imposes."""
         self.forced_left = 0
         """Frames of a forced path still to walk."""
         self._must_plan = True
-        self._seam = Seam.none(skeleton.num_joints)
+        self._seam = Seam.none(joints)
+        self._walked: Stretch = standing(footing, self.roots[-2:], self.joints[-2:])
+        self._now = 1  # frame of the stretch that is now; the one before it is the last moment
 
     def place(self, roots: Array, joints: Array) -> None:
         """Begin anew with a history: root poses (8, 4, 4) and joint rotations (8, J, 3), the last is now."""
         self.roots = np.array(roots, dtype=np.float64)
         self.joints = np.array(joints, dtype=np.float64)
-        self.plan, self.executed, self.blocked_frames, self.blocked = None, 0, 0, False
+        self.plan, self.executed, self.blocked_frames = None, 0, 0
         self._must_plan = True
-        self._seam = Seam.none(self.skeleton.num_joints)
+        self._seam = Seam.none(self.footing.skeleton.num_joints)
+        self._walked, self._now = standing(self.footing, self.roots[-2:], self.joints[-2:]), 1
 
     def steer(self, steering: Steering) -> None:
         """Impose something; the agent plans anew before its next step."""
@@ -103,6 +86,31 @@ class Agent:
         return np.asarray(self.joints[-1])
 
     @property
+    def joint_positions(self) -> Array:
+        """(J, 3) where the joints are, metres."""
+        return np.asarray(self._walked.positions[self._now])
+
+    @property
+    def joint_distances(self) -> Array:
+        """(J,) metres of free space at every joint, negative inside something."""
+        return np.asarray(self._walked.distances[self._now])
+
+    @property
+    def velocity(self) -> Array:
+        """(6,) linear (m/s) and angular (rad/s) velocity of the root over the last step, world frame."""
+        return np.asarray(self._walked.velocities[self._now])
+
+    @property
+    def foot_skate(self) -> float:
+        """Speed (m/s) at which standing feet slid in the last step."""
+        return float(self._walked.foot_skate[self._now])
+
+    @property
+    def blocked(self) -> bool:
+        """Whether something solid kept the agent from its plan in the last step."""
+        return bool(self._walked.blocked[self._now])
+
+    @property
     def history(self) -> AgentHistory:
         """Copy of the last 8 frames."""
         return AgentHistory(self.roots.copy(), self.joints.copy())
@@ -116,9 +124,15 @@ class Agent:
 
     def dreaming(self) -> "Agent":
         """A copy that draws its next plan without a look at the running one."""
-        copy = Agent(self.volume, self.skeleton, self.margin)
-        copy.load_state(self.state())
+        copy = self.copy()
         copy._must_plan = True
+        return copy
+
+    def copy(self) -> "Agent":
+        """Another agent in the same state; what one does does not touch the other."""
+        copy = Agent.__new__(Agent)
+        # Arrays are replaced, never written into, so sharing them is safe.
+        copy.__dict__.update(self.__dict__)
         return copy
 
     def running_plan(self) -> Plan | None:
@@ -132,27 +146,43 @@ class Agent:
         self.executed = 0
         self.blocked_frames = 0
         self._must_plan = False
+        self._keep_last_moments()
 
-    def follow(self) -> None:
-        """Walk one frame of the plan."""
+    def follow(self, obstacles: Sequence[Disc] = ()) -> None:
+        """Walk one frame of the plan, around others who may not be walked into."""
         plan = self.plan
         if plan is None:
-            self._remember(self.roots[-1], self.joints[-1])
+            self._stay()
             return
-        frame = min(self.executed, FUTURE - 1)
-        shift, turn, bend = self._seam.after(self.executed + 1)
-        target = plan.path[frame] + shift
-        rotation = exp_so3(turn) @ plan.root_rotations[frame]
-        joints = _wrapped(plan.joint_rotations[frame] + bend)
-        joints[0] = 0.0
-        position, stopped = self._swept(target, self._stride(plan, frame))
-        strayed = bool(np.linalg.norm(position - target) > STRAYED)
-        self.blocked = stopped or strayed
+        near = tuple(disc for disc in obstacles if self._is_near(plan, disc))
+        if near or self._now + 1 >= len(self._walked):
+            count = 1 if near else max(1, min(self.horizon, FUTURE) - self.executed)
+            self._keep_last_moments()
+            ahead = walked(self.footing, self._walked, plan, self._seam, self.executed, count, near)
+            self._walked = _joined(self._walked, ahead)
+        self._now += 1
+        self._remember(self._walked.roots[self._now], self._walked.joints[self._now])
         self.blocked_frames = self.blocked_frames + 1 if self.blocked else 0
-        # Products of many rotations drift off the group; a projection per frame keeps them on it.
-        self._remember(rigid(project_to_so3(rotation), position), joints)
         self.executed += 1
         self._advance_forced_path()
+
+    def _stay(self) -> None:
+        self._walked = standing(self.footing, self.roots[[-1, -1]], self.joints[[-1, -1]])
+        self._now = 1
+        self._remember(self.roots[-1], self.joints[-1])
+
+    def _is_near(self, plan: Plan, disc: Disc) -> bool:
+        """Whether somebody is about where this agent is or means to be next."""
+        x, y, radius = disc
+        reach = radius + BODY_RADIUS + NEARBY
+        here, there = self.roots[-1, :2, 3], plan.path[min(self.executed, FUTURE - 1)]
+        return min(math.hypot(here[0] - x, here[1] - y), math.hypot(there[0] - x, there[1] - y)) < reach
+
+    def _keep_last_moments(self) -> None:
+        """Forget frames that were worked out ahead: they were of another plan, or did not reckon with others."""
+        first = max(self._now - 1, 0)
+        self._walked = _cut(self._walked, first, self._now + 1)
+        self._now -= first
 
     def _remember(self, root: Array, joints: Array) -> None:
         self.roots = np.concatenate([self.roots[1:], root[None]])
@@ -179,9 +209,10 @@ class Agent:
 
     def state(self) -> dict[str, Array]:
         """Everything the agent's future depends on, as named arrays."""
-        counts = [self.executed, self.blocked_frames, self.forced_left, int(self._must_plan), int(self.blocked)]
+        counts = [self.executed, self.blocked_frames, self.forced_left, int(self._must_plan), self._now]
         stored = {"roots": self.roots, "joints": self.joints, "counts": np.array(counts, dtype=np.int64)}
         stored |= {f"seam_{name}": value for name, value in vars(self._seam).items()}
+        stored |= {f"walked_{name}": value for name, value in self._walked.state().items()}
         if self.plan is not None:
             stored |= {f"plan_{name}": value for name, value in vars(self.plan).items()}
         steering = self.steering
@@ -192,12 +223,16 @@ class Agent:
 
     def load_state(self, stored: Mapping[str, Array]) -> None:
         """Continue from what `state` returned; raises KeyError or ArrayError where it is incomplete."""
-        joints = self.skeleton.num_joints
+        joints = self.footing.skeleton.num_joints
         self.roots = checked("roots", stored["roots"], (PAST, 4, 4)).copy()
         self.joints = checked("joints", stored["joints"], (PAST, joints, 3)).copy()
         counts = checked("counts", stored["counts"], (5,), dtype=np.int64)
         self.executed, self.blocked_frames, self.forced_left = (int(count) for count in counts[:3])
-        self._must_plan, self.blocked = bool(counts[3]), bool(counts[4])
+        self._must_plan = bool(counts[3])
+        prefix = "walked_"
+        own = {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
+        self._walked = Stretch.from_state(own, joints)
+        self._now = int(np.clip(counts[4], 0, len(self._walked) - 1))
         self._seam = Seam(
             checked("seam_place", stored["seam_place"], (2, 3)),
             checked("seam_turn", stored["seam_turn"], (2, 3)),
@@ -212,51 +247,14 @@ class Agent:
             float(stored["guidance"]),
         )
 
-    def _stride(self, plan: Plan, frame: int) -> float:
-        """Metres that the agent may move in this frame: its own momentum or the plan's stride, and a little more."""
-        planned = float(np.linalg.norm(plan.path[frame] - plan.path[frame - 1])) if frame else 0.0
-        momentum = float(np.linalg.norm(self.roots[-1, :3, 3] - self.roots[-2, :3, 3]))
-        return min(max(planned, momentum) + CATCH_UP, MAX_STRIDE)
 
-    def _swept(self, target: Array, stride: float) -> tuple[Array, bool]:
-        """Move towards a target; returns the place reached and whether the way was barred."""
-        position = self.roots[-1, :3, 3]
-        step = target - position
-        length = float(np.linalg.norm(step))
-        if length > stride:
-            step = step * (stride / length)
-            length = stride
-        if self._is_free(position, position + step, self.margin):
-            return position + step, False
-        pieces = max(1, int(np.ceil(length / SUBSTEP)))
-        for _ in range(pieces):
-            moved = self._freed(position + step / pieces)
-            if moved is None or not self._is_free(position, moved, 0.0):
-                return position, True
-            position = moved
-        return position, False
+def _cut(stretch: Stretch, first: int, end: int) -> Stretch:
+    return Stretch(**{name: value[first:end] for name, value in stretch.state().items()})
 
-    def _is_free(self, start: Array, end: Array, margin: float) -> bool:
-        """Whether a straight way keeps that margin at every centimetre: a push out of a wall may end behind it."""
-        count = int(np.ceil(np.linalg.norm(end - start) / CHECK)) + 1
-        share = np.linspace(0.0, 1.0, count)[1:] if count > 1 else np.ones(1)
-        return bool((self.volume.sample_sdf(start + share[:, None] * (end - start)) >= margin).all())
 
-    def _freed(self, point: Array) -> Array | None:
-        """The point itself where it is free, else the nearest place beside or above it, else None."""
-        place = point
-        for _ in range(PUSHES):
-            room = float(self.volume.sample_sdf(place))
-            if room >= self.margin:
-                return place
-            gradient = self.volume.sdf_gradient(place)
-            length = float(np.linalg.norm(gradient))
-            if length < 1e-6:
-                return None
-            place = place + gradient / length * (self.margin - room + 1e-3)
-            if np.linalg.norm(place - point) > MAX_LIFT:
-                return None
-        return place if float(self.volume.sample_sdf(place)) >= self.margin else None
+def _joined(before: Stretch, after: Stretch) -> Stretch:
+    later = after.state()
+    return Stretch(**{name: np.concatenate([value, later[name]]) for name, value in before.state().items()})
 
 
 def _stored_plan(stored: Mapping[str, Array], joints: int) -> Plan:
@@ -271,11 +269,3 @@ def _stored_plan(stored: Mapping[str, Array], joints: int) -> Plan:
     }
     parts = {name: stored[f"plan_{name}"] for name in shapes}
     return Plan(**{name: checked(name, parts[name], shapes[name], dtype=parts[name].dtype) for name in shapes})
-
-
-def _wrapped(vectors: Array) -> Array:
-    """The same rotations as axis-angle vectors (J, 3) of length at most pi."""
-    angle = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    turns = np.rint(angle / (2.0 * np.pi))
-    safe = np.where(angle > 0.0, angle, 1.0)
-    return np.asarray(vectors * (1.0 - 2.0 * np.pi * turns / safe))

@@ -29,6 +29,8 @@ from ats_sim.manifest import (
     read_skeleton,
 )
 from ats_sim.mesh import SkinnedMesh, TriangleMesh
+from ats_sim.recorded import FILE as RECORDINGS
+from ats_sim.recorded import Recording, read_recordings
 from ats_sim.rig import read_rig
 from ats_sim.skeleton import Skeleton
 from ats_sim.volume import PerceptionVolume
@@ -131,6 +133,11 @@ class Home:
     def perception(self) -> PerceptionVolume:
         """Features, distance field and recorded poses."""
         return PerceptionVolume.read(self.file("perception.npz"))
+
+    @cached_property
+    def recordings(self) -> tuple[Recording, ...]:
+        """What the videos recorded of animal and observer; empty where the home keeps none."""
+        return read_recordings(self.file(RECORDINGS), self.skeleton.num_joints) if RECORDINGS in self.files else ()
 
     @property
     def collision_paths(self) -> list[Path]:
@@ -242,13 +249,16 @@ def _content_problems(home: Home) -> Iterator[str]:
             raise HomeError(f"{home.folder}: perception.npz records no agent or no observer pose to start from")
         return None
 
+    def recordings() -> object:
+        return home.recordings
+
     def collision() -> object:
         return read_collision(home.collision_paths)
 
     def rig() -> object:
         return read_rig(home.urdf_path, home.skeleton)
 
-    for part in (scene, agent, animations, perception, collision, rig):
+    for part in (scene, agent, animations, perception, recordings, collision, rig):
         try:
             part()
         except AtsError as error:

@@ -1,18 +1,36 @@
-"""The observer: a standing body with eyes that walks, turns, and slides along whatever the home puts in its way."""
+"""The observer: a standing body with eyes that walks, turns, and slides along whatever the home puts in its way.
 
+It stands on what is under it (a step up of 0.25 m is taken in stride), walks, runs or crouches, and cannot walk through
+an animal. All of it is scalar arithmetic on flat maps: an observer is moved far more often than anything else.
+"""
+
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from ats_sim.arrays import Array, checked
-from ats_sim.errors import ActionError, ArrayError
-from ats_sim.geometry import log_so3, rigid
+from ats_sim.errors import ActionError, ArrayError, ConfigError
+from ats_sim.floor_maps import FlatMap, floor_maps
+from ats_sim.geometry import rigid
 from ats_sim.volume import PerceptionVolume
 
-MAX_PITCH = np.deg2rad(80.0)
+Stance = Literal["walk", "run", "crouch"]
+STANCES: tuple[Stance, ...] = get_args(Stance)
+MAX_PITCH = math.radians(80.0)
 ACTION_SLACK = 1e-6
-SUBSTEP = 0.03  # metres; well under the body's radius, so that no wall fits between two checks
+SUBSTEP = 0.08  # metres; under half the body's least width, so that no wall fits between two checks
 SLIDES = 3
+SHIN = 0.25  # metres above the floor below which nothing stops a person: they step onto it
+STOOP = 0.25  # metres that the eyes sink or rise in a step
+CLIMB = 0.15  # metres that the feet sink or rise in a step
+X, Y, YAW, PITCH, FLOOR, EYES = range(6)
+"""Entries of a pose."""
+
+Disc = tuple[float, float, float]
+"""x, y and radius (m) of something that the observer may not walk into."""
 
 
 @dataclass(frozen=True)
@@ -21,59 +39,99 @@ class ObserverOptions:
 
     speed: float = 1.4
     """Top walking speed, m/s."""
-    yaw_rate: float = float(np.deg2rad(90.0))
+    run_speed: float = 2.6
+    """Top running speed, m/s."""
+    crouch_speed: float = 0.7
+    """Top speed while crouching, m/s."""
+    yaw_rate: float = math.radians(90.0)
     """Top turning speed, rad/s."""
-    pitch_rate: float = float(np.deg2rad(60.0))
+    pitch_rate: float = math.radians(60.0)
     """Top speed of looking up and down, rad/s."""
     eye_height: float = 1.4
     """Height of the eyes above the floor, metres."""
+    crouch_height: float = 0.7
+    """Height of the eyes while crouching, metres."""
     radius: float = 0.2
     """Radius of the body, metres."""
+    reach: float = 0.7
+    """How far a hand reaches from the shoulder, metres."""
+
+    def speed_of(self, stance: Stance) -> float:
+        """Top speed (m/s) in a stance."""
+        return {"walk": self.speed, "run": self.run_speed, "crouch": self.crouch_speed}[stance]
+
+    def height_of(self, stance: Stance) -> float:
+        """Height (m) at which the eyes come to rest in a stance."""
+        return self.crouch_height if stance == "crouch" else self.eye_height
 
 
 class Observer:
-    """Where the observer stands and looks; z is up and the floor is at z = 0."""
+    """Where the observer stands and looks; z is up."""
 
     def __init__(self, volume: PerceptionVolume, options: ObserverOptions, dt: float) -> None:
         """Stand at the origin; `place` before use."""
-        self._volume = volume
-        self._options = options
+        self._maps = floor_maps(volume)
         self._dt = dt
-        low, high = volume.bounds
-        count = max(2, round((options.eye_height - 0.25) / 0.2) + 1)
-        heights = np.linspace(options.radius + 0.05, options.eye_height, count)
-        self._heights = heights[(heights > low[2]) & (heights < high[2])]
-        self.pose = np.zeros(4)
-        """(4,) x, y, yaw, pitch."""
-        self.last_pose = np.zeros(4)
-        """(4,) the pose one step earlier."""
+        self.options = options
+        """Build and speeds."""
+        self.stance: Stance = "walk"
+        """How it moves."""
+        self.pose = np.array([0.0, 0.0, 0.0, 0.0, 0.0, options.eye_height])
+        """(6,) x, y, yaw, pitch, floor height, eyes above the floor; metres and radians."""
+        self.last_pose = self.pose.copy()
+        """(6,) the pose one step earlier."""
 
     def place(self, x: float, y: float, yaw: float, pitch: float = 0.0) -> None:
-        """Stand somewhere at rest."""
-        self.pose = np.array([x, y, yaw, pitch], dtype=np.float64)
+        """Stand somewhere at rest, on the main floor or what lies on it, in the stance `walk`."""
+        self.stance = "walk"
+        floor = self._maps.ground(0.0).at(x, y)
+        self.pose = np.array([x, y, yaw, pitch, floor, self.options.eye_height], dtype=np.float64)
         self.last_pose = self.pose.copy()
+
+    def take_stance(self, stance: str) -> None:
+        """Walk, run or crouch from the next step on.
+
+        Raises:
+            ConfigError: If there is no such stance.
+        """
+        if stance not in STANCES:
+            raise ConfigError(f"stance={stance!r}: there is {', '.join(repr(one) for one in STANCES)}")
+        self.stance = stance
 
     def clearance(self, xy: Array) -> Array:
         """Room (...) in metres around a body's axis at floor points (..., 2); less than its radius means touching."""
-        xy = np.asarray(xy, dtype=np.float64)
-        points = np.empty((*xy.shape[:-1], len(self._heights), 3))
-        points[..., :2] = xy[..., None, :]
-        points[..., 2] = self._heights
-        return np.asarray(self._volume.sample_sdf(points).min(-1))
+        return self._room(float(self.pose[FLOOR]), float(self.pose[EYES])).sample(xy)
 
-    def move(self, action: Array) -> None:
-        """Turn, then walk for one step; action (4,) in [-1, 1]: forward, left, yaw left, pitch up."""
-        forward, left, turn, look = (float(part) for part in action)
-        self.last_pose = self.pose.copy()
-        x, y, yaw, pitch = (float(part) for part in self.pose)
-        yaw = _wrapped(yaw + turn * self._options.yaw_rate * self._dt)
-        pitch = float(np.clip(pitch + look * self._options.pitch_rate * self._dt, -MAX_PITCH, MAX_PITCH))
-        length = max(1.0, float(np.hypot(forward, left)))
-        stride = np.array([forward, left]) / length * self._options.speed * self._dt
-        cosine, sine = np.cos(yaw), np.sin(yaw)
-        step = np.array([cosine * stride[0] - sine * stride[1], sine * stride[0] + cosine * stride[1]])
-        x, y = self._swept(np.array([x, y]), step)
-        self.pose = np.array([x, y, yaw, pitch])
+    def move(self, action: Array, obstacles: Sequence[Disc] = ()) -> None:
+        """Turn, then walk for one step.
+
+        Args:
+            action: (4,) in [-1, 1]: forward, left, yaw left, pitch up, as shares of the stance's top speeds.
+            obstacles: What else may not be walked into.
+        """
+        forward, left, turn, look = action.tolist()
+        self.last_pose = self.pose
+        x, y, yaw, pitch, floor, eyes = self.pose.tolist()
+        options = self.options
+        yaw = _wrapped(yaw + turn * options.yaw_rate * self._dt)
+        pitch = min(max(pitch + look * options.pitch_rate * self._dt, -MAX_PITCH), MAX_PITCH)
+        eyes = _towards(eyes, self._wanted_height(x, y, floor, eyes), STOOP)
+        if forward or left:
+            stride = options.speed_of(self.stance) * self._dt / max(1.0, math.hypot(forward, left))
+            cosine, sine = math.cos(yaw) * stride, math.sin(yaw) * stride
+            step = (cosine * forward - sine * left, sine * forward + cosine * left)
+            x, y = self._swept(_Walk(self._room(floor, eyes), obstacles, options.radius), x, y, step)
+        floor = _towards(floor, self._maps.ground(floor).at(x, y), CLIMB)
+        self.pose = np.array([x, y, yaw, pitch, floor, eyes])
+
+    def stand_at(self, T_world_camera: Array) -> None:
+        """Be where a recorded camera (4, 4) was, whatever stands there: its place, its height, its direction."""
+        ahead = T_world_camera[:3, 2]
+        x, y, z = T_world_camera[:3, 3].tolist()
+        floor = self._maps.ground(float(self.pose[FLOOR])).at(x, y)
+        yaw, pitch = math.atan2(ahead[1], ahead[0]), math.asin(min(max(float(ahead[2]), -1.0), 1.0))
+        self.last_pose = self.pose
+        self.pose = np.array([x, y, yaw, pitch, floor, z - floor])
 
     @property
     def T_world_camera(self) -> Array:
@@ -83,65 +141,102 @@ class Observer:
     @property
     def feet(self) -> Array:
         """(3,) floor point under the observer."""
-        return np.array([self.pose[0], self.pose[1], 0.0])
+        return self.pose[[X, Y, FLOOR]]
+
+    @property
+    def eyes(self) -> Array:
+        """(3,) where the eyes are."""
+        return eyes_at(self.pose)
 
     @property
     def velocity(self) -> Array:
         """(6,) linear (m/s) and angular (rad/s) velocity of the eyes over the last step, world frame."""
-        now, before = self.camera_at(self.pose), self.camera_at(self.last_pose)
-        turn = log_so3(now[:3, :3] @ before[:3, :3].T)
-        return np.concatenate([now[:3, 3] - before[:3, 3], turn]) / self._dt
+        moved = eyes_at(self.pose) - eyes_at(self.last_pose)
+        turned = _turn_between(self.last_pose.tolist(), self.pose.tolist())
+        return np.concatenate([moved, turned]) / self._dt
 
     def camera_at(self, pose: Array) -> Array:
-        """(4, 4) pose of the eyes, OpenCV axes, for a pose (4,) x, y, yaw, pitch."""
-        x, y, yaw, pitch = pose
-        turned, tilted = (np.cos(yaw), np.sin(yaw)), (np.cos(pitch), np.sin(pitch))
-        right = [turned[1], -turned[0], 0.0]
-        down = [tilted[1] * turned[0], tilted[1] * turned[1], -tilted[0]]
-        ahead = [tilted[0] * turned[0], tilted[0] * turned[1], tilted[1]]
-        return rigid(np.array([right, down, ahead]).T, np.array([x, y, self._options.eye_height]))
+        """(4, 4) pose of the eyes, OpenCV axes, for a pose (6,)."""
+        x, y, yaw, pitch, floor, eyes = pose.tolist()
+        cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
+        axes = np.array([[sy, sp * cy, cp * cy], [-cy, sp * sy, cp * sy], [0.0, -cp, sp]])
+        return rigid(axes, np.array([x, y, floor + eyes]))
 
-    def _swept(self, start: Array, step: Array) -> Array:
-        """End of a walk by `step` from `start`, in short pieces, each of which may slide but never squeeze in."""
-        pieces = int(np.ceil(np.linalg.norm(step) / SUBSTEP))
-        position = start
+    def _room(self, floor: float, eyes: float) -> FlatMap:
+        return self._maps.room(floor, SHIN, max(eyes, SHIN + 0.1))
+
+    def _wanted_height(self, x: float, y: float, floor: float, eyes: float) -> float:
+        """The stance's height, or the present one while something overhead keeps the body down."""
+        wanted = self.options.height_of(self.stance)
+        if wanted <= eyes:
+            return wanted
+        here = self._room(floor, eyes).at(x, y)
+        above = self._room(floor, wanted).at(x, y)
+        return wanted if above >= min(here, self.options.radius) - 1e-9 else eyes
+
+    def _swept(self, walk: "_Walk", x: float, y: float, step: tuple[float, float]) -> tuple[float, float]:
+        """End of a walk by `step`, in short pieces, each of which may slide but never squeeze in."""
+        length = math.hypot(*step)
+        pieces = max(1, math.ceil(length / SUBSTEP))
+        dx, dy = step[0] / pieces, step[1] / pieces
         for _ in range(pieces):
-            room = float(self.clearance(position))
-            moved = self._slid(position, step / pieces, min(self._options.radius, room))
+            moved = walk.slid(x, y, dx, dy)
             if moved is None:
                 break
-            position = moved
-        return position
+            x, y = moved
+        return x, y
 
-    def _slid(self, position: Array, piece: Array, needed: float) -> Array | None:
+
+@dataclass(frozen=True, eq=False)
+class _Walk:
+    """What a step has to respect."""
+
+    room: FlatMap
+    obstacles: Sequence[Disc]
+    radius: float
+
+    def clearance(self, x: float, y: float) -> float:
+        """Metres around the axis, to the home and to everything else."""
+        nearest = self.room.at(x, y)
+        for ox, oy, radius in self.obstacles:
+            nearest = min(nearest, math.hypot(x - ox, y - oy) - radius)
+        return nearest
+
+    def outward(self, x: float, y: float) -> tuple[float, float]:
+        """Unit direction that gains room, away from whatever is nearest; (0, 0) where there is none."""
+        for ox, oy, radius in self.obstacles:
+            apart = math.hypot(x - ox, y - oy)
+            if apart > 1e-6 and apart - radius < self.room.at(x, y):
+                return (x - ox) / apart, (y - oy) / apart
+        return self.room.slope(x, y)
+
+    def slid(self, x: float, y: float, dx: float, dy: float) -> tuple[float, float] | None:
         """Where a short piece of the walk ends, bent along what is in the way, or None if there is no way on.
 
         A body that starts in a tight spot may stay as tight as it is, never tighter.
         """
-        length = float(np.linalg.norm(piece))
-        target = position + piece
+        to_x, to_y = x + dx, y + dy
+        free = self.clearance(to_x, to_y)
+        if free >= self.radius:
+            return to_x, to_y
+        needed, length = min(self.radius, self.clearance(x, y)), math.hypot(dx, dy)
         for _ in range(SLIDES):
-            lacking = needed - float(self.clearance(target))
+            lacking = needed - free
             if lacking <= 1e-9:
-                return target
-            normal = self._outward(target)
-            if normal is None:
-                return None
-            target = target + normal * (lacking + 1e-4)
-            shift = target - position
-            reach = float(np.linalg.norm(shift))
+                return to_x, to_y
+            nx, ny = self.outward(to_x, to_y)
+            to_x, to_y = to_x + nx * (lacking + 1e-4), to_y + ny * (lacking + 1e-4)
+            reach = math.hypot(to_x - x, to_y - y)
             if reach > length:
-                target = position + shift * (length / reach)
-        return target if needed - float(self.clearance(target)) <= 1e-9 else None
+                to_x, to_y = x + (to_x - x) * length / reach, y + (to_y - y) * length / reach
+            free = self.clearance(to_x, to_y)
+        return (to_x, to_y) if needed - free <= 1e-9 else None
 
-    def _outward(self, xy: Array) -> Array | None:
-        """(2,) horizontal direction in which the tightest height of the body gains room."""
-        step = self._volume.sdf_voxel_size
-        around = xy + step * np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
-        room = self.clearance(around)
-        gradient = np.array([room[0] - room[1], room[2] - room[3]])
-        length = float(np.linalg.norm(gradient))
-        return gradient / length if length > 1e-9 else None
+
+def eyes_at(pose: Array) -> Array:
+    """(3,) where the eyes are in a pose (6,)."""
+    x, y, _, _, floor, eyes = pose.tolist()
+    return np.array([x, y, floor + eyes])
 
 
 def checked_action(action: object) -> Array:
@@ -157,11 +252,33 @@ def checked_action(action: object) -> Array:
         wanted = checked("action", action, (4,))
     except ArrayError as error:
         raise ActionError(str(error)) from error
-    if np.abs(wanted).max() > 1.0 + ACTION_SLACK:
+    if max(abs(part) for part in wanted.tolist()) > 1.0 + ACTION_SLACK:
         raise ActionError(f"action: {wanted.tolist()} leaves [-1, 1]; clip it first")
-    return np.clip(wanted, -1.0, 1.0)
+    return np.minimum(np.maximum(wanted, -1.0), 1.0)
+
+
+def _turn_between(before: Sequence[float], now: Sequence[float]) -> Array:
+    """(3,) rotation vector, world frame, from one pose's direction to another's.
+
+    A pose turns by its yaw about z after its pitch about the level axis to the left, so as quaternions the turn is
+    z(yaw) y(-pitch) y(pitch before) z(-yaw before).
+    """
+    half_yaw, half_last = 0.5 * now[YAW], 0.5 * before[YAW]
+    half_tilt = 0.5 * (before[PITCH] - now[PITCH])
+    c, s = math.cos(half_tilt), math.sin(half_tilt)
+    w, z = c * math.cos(half_yaw - half_last), c * math.sin(half_yaw - half_last)
+    x, y = -s * math.sin(half_yaw + half_last), s * math.cos(half_yaw + half_last)
+    if w < 0.0:
+        w, x, y, z = -w, -x, -y, -z
+    length = math.sqrt(x * x + y * y + z * z)
+    scale = 2.0 * math.atan2(length, w) / length if length > 1e-12 else 2.0
+    return np.array([x * scale, y * scale, z * scale])
+
+
+def _towards(value: float, wanted: float, most: float) -> float:
+    return value + min(max(wanted - value, -most), most)
 
 
 def _wrapped(angle: float) -> float:
     """The same angle in [-pi, pi)."""
-    return float((angle + np.pi) % (2.0 * np.pi) - np.pi)
+    return (angle + math.pi) % (2.0 * math.pi) - math.pi

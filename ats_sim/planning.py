@@ -1,6 +1,8 @@
-"""When agents think, they think together: one batch for all plans that are due."""
+"""When agents think, they think together: one batch for all plans that are due, in one world or in many."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +11,12 @@ from ats_sim.agent import Agent
 from ats_sim.arrays import Array
 from ats_sim.perception import Perception, perceive
 from ats_sim.plan import Awareness, Plan
+from ats_sim.stretch import Disc
+
+NOBODY, OBSERVER = -1, 0
+"""Whom an agent may attend to; i + 1 stands for agent i."""
+AGENT_RADIUS = 0.12  # metres around an agent's root that nobody else's body enters
+LEGS_RADIUS = 0.15  # metres around the observer's axis that an agent does not enter
 
 
 class Mind(Protocol):
@@ -29,66 +37,132 @@ class Mind(Protocol):
         """Draw one plan per perception; see `Policy.plan`."""
 
 
-def plan_due(
-    mind: Mind,
-    agents: Sequence[Agent],
-    rngs: Sequence[np.random.Generator],
-    observer_past: Array,
-    replan_every: int,
-) -> None:
-    """Draw and adopt plans for all agents that want one, one batch per guidance strength (nearly always one).
+@dataclass(frozen=True, eq=False)
+class Thinker:
+    """An agent that may be due to think, with what it needs for it."""
 
-    Args:
-        mind: Draws the plans.
-        agents: All agents.
-        rngs: One generator per agent, the source of its noise.
-        observer_past: (8, 3) camera centres of the observer, world frame, the last is now.
-        replan_every: Frames after which a plan is due.
-    """
-    due = [i for i, agent in enumerate(agents) if agent.wants_plan(replan_every)]
-    for guidance in sorted({agents[i].steering.guidance for i in due}):
-        group = [i for i in due if agents[i].steering.guidance == guidance]
-        thinking = [agents[i] for i in group]
+    agent: Agent
+    """Who thinks."""
+    rng: np.random.Generator
+    """Source of its noise."""
+    others: Array
+    """(8, 3) track of whom it attends to, world frame, the last is now."""
+
+
+class Inhabited(Protocol):
+    """A world as far as thinking is concerned: `ats_sim.world.World`."""
+
+    @property
+    def policy(self) -> Mind | None:
+        """What draws its agents' plans; None lets them stand still."""
+
+    @property
+    def replan_every(self) -> int:
+        """Frames after which a plan is due."""
+
+    def thinkers(self) -> Sequence[Thinker]:
+        """All its agents that may be due to think."""
+
+
+def think(worlds: Sequence[Inhabited]) -> None:
+    """Draw all plans that are due in some worlds, which share the first one's mind, in one batch."""
+    mind = worlds[0].policy if worlds else None
+    if mind is not None:
+        plan_due(mind, [t for w in worlds for t in w.thinkers() if t.agent.wants_plan(w.replan_every)])
+
+
+def plan_due(mind: Mind, thinkers: Sequence[Thinker]) -> None:
+    """Draw and adopt plans for everybody, one batch per guidance strength (nearly always one)."""
+    for guidance in sorted({thinker.agent.steering.guidance for thinker in thinkers}):
+        group = [thinker for thinker in thinkers if thinker.agent.steering.guidance == guidance]
+        agents = [thinker.agent for thinker in group]
         plans = mind.plan(
-            _perceptions(thinking, observer_past),
-            [rngs[i] for i in group],
-            goals=[agent.steering.goal for agent in thinking],
-            paths=[agent.steering.path for agent in thinking],
-            previous=[agent.running_plan() for agent in thinking],
-            executed=[agent.executed for agent in thinking],
-            awareness=[agent.steering.awareness for agent in thinking],
+            _perceptions(group),
+            [thinker.rng for thinker in group],
+            goals=[agent.steering.goal for agent in agents],
+            paths=[agent.steering.path for agent in agents],
+            previous=[agent.running_plan() for agent in agents],
+            executed=[agent.executed for agent in agents],
+            awareness=[agent.steering.awareness for agent in agents],
             guidance=guidance,
         )
-        for agent, plan in zip(thinking, plans, strict=True):
+        for agent, plan in zip(agents, plans, strict=True):
             agent.adopt(plan)
+
+
+def attended(agents: Sequence[Agent], observer: Array) -> Array:
+    """Whom each of A agents attends to: whoever is nearest to it, the observer at (3,) or another agent.
+
+    The networks know one other being, whoever it is; the nearest matters most. An agent whose awareness of others is
+    off attends to nobody.
+    """
+    found = np.full(len(agents), NOBODY, dtype=np.int64)
+    for i, agent in enumerate(agents):
+        if agent.steering.awareness.observer:
+            here = agent.T_world_root[:3, 3]
+            gaps = [math.dist(here[:2], observer[:2])]
+            gaps += [math.dist(here[:2], a.T_world_root[:2, 3]) if a is not agent else math.inf for a in agents]
+            found[i] = int(np.argmin(gaps))
+    return found
+
+
+def thinkers_of(agents: Sequence[Agent], rngs: Sequence[np.random.Generator], observer_past: Array) -> list[Thinker]:
+    """The agents of one world with the tracks of whom they attend to; `observer_past` (8, 3) are the observer's eyes."""
+    if len(agents) == 1:
+        return [Thinker(agents[0], rngs[0], observer_past)]
+    whom = attended(agents, observer_past[-1])
+    tracks = [observer_past if index <= OBSERVER else agents[index - 1].roots[:, :3, 3] for index in whom.tolist()]
+    return [Thinker(*parts) for parts in zip(agents, rngs, tracks, strict=True)]
+
+
+def bodies_of_others(agents: Sequence[Agent], index: int, legs: Array) -> list[Disc]:
+    """Whom agent `index` may not walk into: the observer's legs at a floor point (3,), and agents on its own level."""
+    discs = [(float(legs[0]), float(legs[1]), LEGS_RADIUS)]
+    height = agents[index].T_world_root[2, 3]
+    for other, agent in enumerate(agents):
+        if other != index and abs(agent.T_world_root[2, 3] - height) < 2.0 * AGENT_RADIUS:
+            discs.append((float(agent.T_world_root[0, 3]), float(agent.T_world_root[1, 3]), AGENT_RADIUS))
+    return discs
 
 
 def imagine(
     mind: Mind,
-    agents: Sequence[Agent],
-    rngs: Sequence[np.random.Generator],
+    households: Sequence[Sequence[Agent]],
+    rngs: Sequence[Sequence[np.random.Generator]],
     observer_past: Array,
+    legs: Array,
     replan_every: int,
     steps: int,
 ) -> Array:
-    """Let agents live on for some steps beside a standing observer; returns root poses (steps, N, 4, 4)."""
-    frames = np.empty((steps, len(agents), 4, 4))
+    """Let households of agents live on, each by itself, beside an observer who stands still at a floor point (3,).
+
+    Returns:
+        (steps, N, A, 4, 4) root poses of N households of A agents.
+    """
+    frames = np.empty((steps, len(households), len(households[0]), 4, 4))
     for step in range(steps):
-        plan_due(mind, agents, rngs, observer_past, replan_every)
-        for agent in agents:
-            agent.follow()
+        everybody = [
+            thinker
+            for agents, sources in zip(households, rngs, strict=True)
+            for thinker in thinkers_of(agents, sources, observer_past)
+        ]
+        plan_due(mind, [thinker for thinker in everybody if thinker.agent.wants_plan(replan_every)])
+        for agents in households:
+            for index, agent in enumerate(agents):
+                agent.follow(bodies_of_others(agents, index, legs))
         observer_past = np.concatenate([observer_past[1:], observer_past[-1:]])
-        frames[step] = [agent.T_world_root for agent in agents]
+        frames[step] = [[agent.T_world_root for agent in agents] for agents in households]
     return frames
 
 
-def _perceptions(agents: Sequence[Agent], observer_past: Array) -> list[Perception]:
+def _perceptions(thinkers: Sequence[Thinker]) -> list[Perception]:
     """What each agent perceives; agents with the same history share one object, which is then encoded once."""
     known: dict[bytes, Perception] = {}
     perceptions = []
-    for agent in agents:
-        key = agent.roots.tobytes() + agent.joints.tobytes()
+    for thinker in thinkers:
+        agent = thinker.agent
+        key = agent.roots.tobytes() + agent.joints.tobytes() + thinker.others.tobytes()
         if key not in known:
-            known[key] = perceive(agent.volume, agent.history, observer_past)
+            known[key] = perceive(agent.footing.volume, agent.history, thinker.others)
         perceptions.append(known[key])
     return perceptions

@@ -1,7 +1,7 @@
 """What a user may ask of the beginning of an episode, checked and turned into arrays."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,12 @@ from ats_sim.agent import Steering
 from ats_sim.arrays import Array, checked
 from ats_sim.errors import ArrayError, ConfigError
 from ats_sim.geometry import rigid, yaw_matrix
+from ats_sim.observer import STANCES
 from ats_sim.perception import FUTURE
 from ats_sim.plan import Awareness
+from ats_sim.replay import ReplayRequest
 
-KNOWN = ("observer_pose", "agent_poses", "goal", "path", "awareness", "guidance")
+KNOWN = ("observer_pose", "agent_poses", "goal", "path", "awareness", "guidance", "stance", "replay")
 SWITCHES = ("scene", "observer", "past")
 
 
@@ -27,6 +29,10 @@ class ResetOptions:
     """(A, 4, 4) root poses."""
     steering: tuple[Steering, ...]
     """What is imposed on each of the A agents."""
+    stance: str
+    """How the observer moves."""
+    replay: ReplayRequest | None
+    """Which video to live through again."""
 
 
 def read_reset_options(options: Mapping[str, Any] | None, num_agents: int) -> ResetOptions:
@@ -35,7 +41,8 @@ def read_reset_options(options: Mapping[str, Any] | None, num_agents: int) -> Re
     Args:
         options: Any of `observer_pose` (3,) x, y, yaw; `agent_poses` (A, 4) x, y, z, yaw or (A, 4, 4); `goal` (3,) or
             (A, 3); `path` (56, 3) or (A, 56, 3); `awareness` {"scene": bool, "observer": bool, "past": bool};
-            `guidance` number. One agent's axis may be left out.
+            `guidance` number; `stance` "walk", "run" or "crouch"; `replay` {"video": name, "start": seconds, "samples":
+            K}, of which only the name is needed. One agent's axis may be left out.
         num_agents: A.
 
     Raises:
@@ -64,7 +71,12 @@ def read_reset_options(options: Mapping[str, Any] | None, num_agents: int) -> Re
         )
         for i in range(num_agents)
     )
-    return ResetOptions(observer, poses, steering)
+    replay = None if given.get("replay") is None else _replay(given["replay"])
+    if replay is not None and (observer is not None or poses is not None):
+        raise ConfigError(
+            "reset options: a replay begins where its video does; leave out observer_pose and agent_poses"
+        )
+    return ResetOptions(observer, poses, steering, _stance(given.get("stance", "walk")), replay)
 
 
 def read_awareness(switches: object) -> Awareness:
@@ -80,6 +92,26 @@ def read_awareness(switches: object) -> Awareness:
     if not all(isinstance(value, bool | np.bool_) for value in switches.values()):
         raise ConfigError(f"awareness: {dict(switches)}, want True or False for each switch")
     return Awareness(**{name: bool(value) for name, value in switches.items()})
+
+
+def _stance(value: object) -> str:
+    if value not in STANCES:
+        raise ConfigError(f"stance: {value!r}, want one of {', '.join(STANCES)}")
+    return str(value)
+
+
+def _replay(value: object) -> ReplayRequest:
+    if isinstance(value, ReplayRequest):
+        return value
+    known = {field.name for field in fields(ReplayRequest)}
+    if not isinstance(value, Mapping) or not {"video"} <= set(value) <= known:
+        raise ConfigError(f"replay: {value!r}, want a mapping with video and, if you like, start and samples")
+    try:
+        start = float(checked("start", value.get("start", 0.0), ()))
+        samples = int(checked("samples", value.get("samples", ReplayRequest.samples), (), dtype=np.int64))
+    except ArrayError as error:
+        raise ConfigError(f"replay: {error}") from error
+    return ReplayRequest(str(value["video"]), start, samples)
 
 
 def _per_agent(name: str, value: Any, num_agents: int, shape: tuple[int, ...]) -> Array | None:

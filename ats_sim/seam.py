@@ -45,12 +45,13 @@ class Seam:
             np.stack([joints[-1] - (plan.joint_rotations[0] - bending), joints[-1] - joints[-2] - bending]),
         )
 
-    def after(self, frames: int) -> tuple[Array, Array, Array]:
-        """Offsets left after some frames: of the place (3,), the turn (3,) and the joints (J, 3)."""
+    def after(self, frames: Array) -> tuple[Array, Array, Array]:
+        """Offsets left after numbers of frames (K,): of the place (K, 3), the turn (K, 3) and the joints (K, J, 3)."""
         return _faded(self.place, frames), _faded(self.turn, frames), _faded(self.joints, frames)
 
 
-def _faded(start: Array, frames: int) -> Array:
-    """Critically damped: begins with its own value and rate, and never overshoots twice."""
+def _faded(start: Array, frames: Array) -> Array:
+    """Critically damped decay, (K, ...), of an offset and its rate, (2, ...)."""
     offset, rate = start
+    frames = np.asarray(frames, dtype=np.float64).reshape(-1, *[1] * offset.ndim)
     return np.asarray((offset + (rate + offset / FADE) * frames) * np.exp(-frames / FADE))

@@ -10,7 +10,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.errors import ConfigError
 
-SNAPSHOT_FORMAT = "ats-snapshot/1"
+SNAPSHOT_FORMAT = "ats-snapshot/2"
 MAX_SNAPSHOT_BYTES = 64 * 2**20
 
 
@@ -44,6 +44,11 @@ def unpack(blob: bytes) -> dict[str, Array]:
     if str(state.pop("format", "")) != SNAPSHOT_FORMAT:
         raise ConfigError(f"snapshot: not of format {SNAPSHOT_FORMAT!r}")
     return state
+
+
+def own_part(stored: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    """The entries whose names begin with a prefix, without it."""
+    return {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
 
 
 def pack_rng(rng: np.random.Generator) -> Array:

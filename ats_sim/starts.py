@@ -6,11 +6,11 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.errors import HomeError
+from ats_sim.footing import Footing
 from ats_sim.geometry import gravity_aligned, interpolate_poses
 from ats_sim.home import Home
 from ats_sim.observer import Observer
 from ats_sim.perception import HZ, PAST
-from ats_sim.volume import PerceptionVolume
 
 NEAR, FAR = 0.8, 4.0  # metres between observer and agent that make a good first look
 APART = 0.6  # metres between two agents
@@ -50,23 +50,22 @@ class Starts:
         return np.array(self.observers[candidates[int(rng.integers(len(candidates)))]])
 
 
-def find_starts(home: Home, observer: Observer, radius: float, margin: float) -> Starts:
-    """Collect the starts of a home, where roots keep `margin` and the observer `radius` metres of free space.
+def find_starts(home: Home, footing: Footing, observer: Observer) -> Starts:
+    """Collect the starts of a home, where bodies fit and the observer has room.
 
     Raises:
         HomeError: If the home records no free place for the agent, or has no room for the observer's body.
     """
-    roots, joints = _recorded_motion(home, margin)
+    roots, joints = _recorded_motion(home, footing)
     if not len(roots):
-        roots, joints = _recorded_places(home, margin)
+        roots, joints = _recorded_places(home, footing.margin)
     if not len(roots):
         raise HomeError(f"{home.folder}: every recorded agent pose lies inside something solid; export the home again")
-    return Starts(roots, joints, _observer_points(home, observer, radius))
+    return Starts(roots, joints, _observer_points(home, observer, observer.options.radius))
 
 
-def _recorded_motion(home: Home, margin: float) -> tuple[Array, Array]:
+def _recorded_motion(home: Home, footing: Footing) -> tuple[Array, Array]:
     """Windows of 0.8 s cut from the recorded motions wherever they lie in free space of this home."""
-    volume = home.perception
     found_roots, found_joints = [], []
     for animation in home.animations:
         length = float(animation.time[-1] - animation.time[0])
@@ -76,7 +75,7 @@ def _recorded_motion(home: Home, margin: float) -> tuple[Array, Array]:
         roots = interpolate_poses(animation.time, animation.T_world_root, ticks)
         nearest = np.clip(np.searchsorted(animation.time, ticks), 0, len(animation.time) - 1)
         windows = np.arange(len(ticks) - PAST + 1)[:, None] + np.arange(PAST)
-        free = _is_usable(volume, roots, margin)[windows[:, -1]]
+        free = _is_usable(footing, roots, animation.joint_rotations[nearest])[windows[:, -1]]
         found_roots.append(roots[windows[free]])
         found_joints.append(animation.joint_rotations[nearest][windows[free]])
     if not found_roots:
@@ -84,15 +83,17 @@ def _recorded_motion(home: Home, margin: float) -> tuple[Array, Array]:
     return np.concatenate(found_roots), np.concatenate(found_joints)
 
 
-def _is_usable(volume: PerceptionVolume, roots: Array, margin: float) -> Array:
-    """Whether root poses (N, 4, 4) are free and lie where the agent was recorded (a motion may be from elsewhere)."""
+def _is_usable(footing: Footing, roots: Array, joints: Array) -> Array:
+    """Whether bodies, roots (N, 4, 4) and joints (N, J, 3), fit and are where the agent was recorded (a motion may be
+    from elsewhere)."""
     positions = roots[:, :3, 3]
-    known = volume.agent_roots[:, :3, 3]
+    known = footing.volume.agent_roots[:, :3, 3]
     near = np.zeros(len(positions), dtype=bool)
     for first in range(0, len(positions), 512):
         gaps = np.linalg.norm(positions[first : first + 512, None] - known, axis=-1)
         near[first : first + 512] = gaps.min(1, initial=np.inf) <= KNOWN
-    return np.asarray(near & (volume.sample_sdf(positions) >= margin))
+    bodies = footing.skeleton.forward_kinematics(roots, joints)[..., :3, 3]
+    return np.asarray(near & footing.fits(footing.distances(bodies)))
 
 
 def _recorded_places(home: Home, margin: float) -> tuple[Array, Array]:

@@ -3,25 +3,28 @@
 All that the future depends on is in `snapshot()`; continuing and restoring give the same bits, in another process too.
 """
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ats_sim.agent import Agent, root_margin
+from ats_sim.agent import Agent
 from ats_sim.arrays import Array, checked
 from ats_sim.errors import ConfigError
+from ats_sim.footing import Footing
 from ats_sim.geometry import Intrinsics, exp_so3, log_so3, rigid
 from ats_sim.home import Home
 from ats_sim.measures import DT, Measures, measure
 from ats_sim.observer import Observer, ObserverOptions, checked_action
 from ats_sim.perception import HZ, PAST
 from ats_sim.physics import Bodies
-from ats_sim.planning import Mind, imagine, plan_due
+from ats_sim.planning import AGENT_RADIUS, Mind, Thinker, attended, bodies_of_others, imagine, think, thinkers_of
+from ats_sim.replay import Replay, ReplayRequest, find_recording
 from ats_sim.reset_options import read_reset_options
-from ats_sim.snapshot import pack, pack_rng, unpack, unpack_rng
-from ats_sim.starts import find_starts
+from ats_sim.snapshot import own_part, pack, pack_rng, unpack, unpack_rng
+from ats_sim.starts import Starts, find_starts
 
 MAX_AGENTS = 16
 FACING_JITTER = 0.3  # radians; an episode begins with the agent in view, not dead centre
@@ -36,6 +39,8 @@ class Moment:
 
     T_world_camera: Array
     """(4, 4) the observer's eyes."""
+    feet: Array
+    """(3,) the floor point under the observer."""
     agents: tuple[tuple[Array, Array], ...]
     """Root pose (4, 4) and joint rotations (J, 3) per agent."""
 
@@ -70,37 +75,54 @@ class World:
         if not 1 <= num_agents <= MAX_AGENTS or not 1 <= replan_every <= 56:
             raise ConfigError(f"num_agents={num_agents} (1 to {MAX_AGENTS}), replan_every={replan_every} (1 to 56)")
         self.home, self.policy, self.replan_every, self.eyes = home, policy, replan_every, eyes
-        self._options = observer or ObserverOptions()
-        volume = home.perception
-        self.observer = Observer(volume, self._options, DT)
+        options = observer or ObserverOptions()
+        self.observer = Observer(home.perception, options, DT)
         """The observer's body and eyes."""
-        self._margin = root_margin(volume)
-        self.agents = [Agent(volume, home.skeleton, self._margin) for _ in range(num_agents)]
+        self._footing = _footing_of(home)
+        self.agents = [Agent(self._footing, replan_every) for _ in range(num_agents)]
         """The agents."""
         self.ticks = 0
         """Steps since the reset."""
+        self.replay: Replay | None = None
+        """The video that is lived through again, if any."""
+        self._samples: list[Agent] = []  # further samples of the first agent beside a replay
         self._rngs = [np.random.Generator(np.random.PCG64(0)) for _ in self.agents]
         self._observer_past = np.zeros((PAST, 3))
-        self._starts = find_starts(home, self.observer, self._options.radius, self._margin)
-        height = self._options.eye_height + self._options.radius
-        self._bodies = Bodies(home, num_agents=num_agents, observer_radius=self._options.radius, observer_height=height)
+        self._starts = _starts_of(home, self._footing, self.observer)
+        height = options.eye_height + options.radius
+        self._bodies = Bodies(home, num_agents=num_agents, observer_radius=options.radius, observer_height=height)
 
     @property
     def time(self) -> float:
         """Seconds since the reset."""
         return self.ticks * DT
 
-    def reset(self, rng: np.random.Generator, options: Mapping[str, Any] | None = None) -> None:
+    @property
+    def stance(self) -> str:
+        """How the observer moves: "walk", "run" or "crouch"."""
+        return self.observer.stance
+
+    def set_stance(self, stance: str) -> None:
+        """Let the observer walk, run or crouch from the next step on.
+
+        Raises:
+            ConfigError: If there is no such stance.
+        """
+        self.observer.take_stance(stance)
+
+    def reset(self, rng: np.random.Generator, options: Mapping[str, Any] | None = None, *, plans: bool = True) -> None:
         """Begin an episode; everything drawn comes from `rng`, and nothing of the past remains.
 
         Args:
             rng: Source of all seeds of this episode.
             options: See `reset_options.read_reset_options`.
+            plans: Draw the first plans at once; if not, `planning.think` draws those of many worlds together.
 
         Raises:
             ConfigError: If an option is wrong or a start pose is not free. The world is then as it was.
         """
         asked = read_reset_options(options, len(self.agents))
+        replay = None if asked.replay is None else self._new_replay(asked.replay)
         seeds = rng.integers(2**63, size=1 + len(self.agents))
         draw = np.random.Generator(np.random.PCG64(int(seeds[0])))
         chosen = self._starts.draw_agents(draw, len(self.agents))
@@ -108,35 +130,71 @@ class World:
         if asked.agent_poses is not None:
             self._refuse_solid(asked.agent_poses)
             roots, joints = np.repeat(asked.agent_poses[:, None], PAST, axis=1), np.zeros_like(joints)
+        if replay is not None:
+            roots[0], joints[0] = (
+                replay.recording.T_world_root[replay.past],
+                replay.recording.joint_rotations[replay.past],
+            )
         place = self._observer_start(draw, asked.observer_pose, roots[0, -1, :3, 3])
-        self.ticks = 0
-        self._rngs = [np.random.Generator(np.random.PCG64(int(seed))) for seed in seeds[1:]]
-        self.observer.place(*place)
-        self._observer_past = np.repeat(self.observer.T_world_camera[None, :3, 3], PAST, axis=0)
+        self.ticks, self.replay = 0, replay
+        self._rngs = _generators(seeds[1:])
+        self._place_observer(place, replay)
+        self.observer.take_stance(asked.stance)
         for agent, root, joint, steering in zip(self.agents, roots, joints, asked.steering, strict=True):
             agent.place(root, joint)
             agent.steer(steering)
-        self._think()
+        self._samples = []
+        if replay is not None:
+            self._samples = [self.agents[0].copy() for _ in range(replay.samples - 1)]
+            self._rngs += _generators(draw.integers(2**63, size=replay.samples - 1))
+        if plans:
+            think([self])
         self._place_bodies()
 
     def step(self, action: object) -> None:
         """Advance by 0.1 s.
 
         Args:
-            action: (4,) floating point array in [-1, 1]: forward, left, yaw left, pitch up.
+            action: (4,) floating point array in [-1, 1]: forward, left, yaw left, pitch up. While a video is lived
+                through again, the observer follows its camera instead.
 
         Raises:
             ActionError: If the action is anything else. The world is then as it was.
         """
         wanted = checked_action(action)
-        self._think()
-        self.observer.move(wanted)
-        for agent in self.agents:
-            agent.follow()
-        self._observer_past = np.concatenate([self._observer_past[1:], self.observer.T_world_camera[None, :3, 3]])
+        think([self])
+        self.advance(wanted)
+        think([self])
+
+    def advance(self, wanted: Array) -> None:
+        """Move everybody by 0.1 s along plans that `planning.think` has drawn; `wanted` (4,) is a checked action."""
+        if self.replay is not None and not self.replay.finished:
+            self.replay.advance()
+            self.observer.stand_at(self.replay.T_world_camera)
+        else:
+            self.observer.move(wanted, self._discs())
+        feet = self.observer.feet
+        for index, agent in enumerate(self.agents):
+            agent.follow(bodies_of_others(self.agents, index, feet))
+        for sample in self._samples:
+            sample.follow(bodies_of_others([sample], 0, feet))
+        self._observer_past = np.concatenate([self._observer_past[1:], self.observer.eyes[None]])
         self.ticks += 1
-        self._think()
+        if self.replay is not None:
+            simulated = [self.agents[0], *self._samples]
+            self.replay.compare(np.array([agent.T_world_root[:3, 3] for agent in simulated]))
         self._place_bodies()
+
+    def thinkers(self) -> list[Thinker]:
+        """All agents that may be due to think, with what each attends to."""
+        count = len(self.agents)
+        own = thinkers_of(self.agents, self._rngs[:count], self._observer_past)
+        shadows = zip(self._samples, self._rngs[count:], strict=True)
+        return own + [Thinker(sample, rng, self._observer_past) for sample, rng in shadows]
+
+    def attention(self) -> Array:
+        """(A,) whom each agent attends to: 0 the observer, i + 1 agent i, -1 nobody."""
+        return attended(self.agents, self.observer.eyes)
 
     def steer(self, index: int = 0, **changes: Any) -> None:
         """Change what is imposed on an agent: any of `awareness`, `goal`, `path`, `guidance`; it plans anew.
@@ -146,28 +204,29 @@ class World:
         """
         if not 0 <= index < len(self.agents):
             raise ConfigError(f"agent {index}: there are {len(self.agents)}")
-        asked = read_reset_options(changes, 1).steering[0]
-        named = {name: getattr(asked, name) for name in changes if name in ("awareness", "goal", "path", "guidance")}
-        if set(named) != set(changes):
+        if not set(changes) <= {"awareness", "goal", "path", "guidance"}:
             raise ConfigError(f"steer: {sorted(changes)}, want any of awareness, goal, path, guidance")
+        asked = read_reset_options(changes, 1).steering[0]
+        named = {name: getattr(asked, name) for name in changes}
         self.agents[index].steer(replace(self.agents[index].steering, **named))
 
     def measure(self) -> Measures:
         """Numbers about the present moment; they depend on the state alone."""
-        return measure(self.home, self._bodies, self.eyes, self.observer, self.agents)
+        whom = self.attention().tolist()
+        return measure(self._footing, self._bodies, self.eyes, self.observer, self.agents, whom)
 
     def moment(self, share: float = 1.0) -> Moment:
         """Poses at `share` of the last step: 0 is where it began, 1 is now."""
         before, now = self.observer.last_pose, self.observer.pose
-        turn = (now[2] - before[2] + np.pi) % (2.0 * np.pi) - np.pi
-        pose = before + share * np.array([now[0] - before[0], now[1] - before[1], turn, now[3] - before[3]])
+        pose = before + share * (now - before)
+        pose[2] = before[2] + share * ((now[2] - before[2] + np.pi) % (2.0 * np.pi) - np.pi)
         agents = []
         for agent in self.agents:
             first, last = agent.roots[-2], agent.roots[-1]
             rotation = exp_so3(share * log_so3(last[:3, :3] @ first[:3, :3].T)) @ first[:3, :3]
             root = rigid(rotation, (1.0 - share) * first[:3, 3] + share * last[:3, 3])
             agents.append((root, (1.0 - share) * agent.joints[-2] + share * agent.joints[-1]))
-        return Moment(self.observer.camera_at(pose), tuple(agents))
+        return Moment(self.observer.camera_at(pose), pose[[0, 1, 4]], tuple(agents))
 
     def sample_futures(self, n: int, seconds: float) -> Array:
         """Draw what the agents might do while the observer stands still; the world itself does not move.
@@ -186,27 +245,29 @@ class World:
         if self.policy is None or not 1 <= n <= MAX_FUTURES or not 1 <= steps <= MAX_FUTURE_STEPS:
             raise ConfigError(f"sample_futures(n={n}, seconds={seconds}): want a policy, n up to 256, up to 60 s")
         # Copies of the generators are drawn from, so that looking ahead does not change what will happen.
-        sources = [unpack_rng(pack_rng(rng)) for rng in self._rngs]
-        agents, rngs = [], []
-        for _ in range(n):
-            for agent, source in zip(self.agents, sources, strict=True):
-                agents.append(agent.dreaming())
-                rngs.append(np.random.Generator(np.random.PCG64(int(source.integers(2**63)))))
-        frames = imagine(self.policy, agents, rngs, self._observer_past, self.replan_every, steps)
-        return np.moveaxis(frames.reshape(steps, n, len(self.agents), 4, 4), 0, 2).copy()
+        sources = [unpack_rng(pack_rng(rng)) for rng in self._rngs[: len(self.agents)]]
+        households = [[agent.dreaming() for agent in self.agents] for _ in range(n)]
+        rngs = [_generators([source.integers(2**63) for source in sources]) for _ in range(n)]
+        past, legs = self._observer_past, self.observer.feet
+        frames = imagine(self.policy, households, rngs, past, legs, self.replan_every, steps)
+        return np.moveaxis(frames, 0, 2).copy()
 
     def state(self) -> dict[str, Array]:
         """Everything the future depends on, as named arrays."""
         stored: dict[str, Array] = {
             "home": np.array(self.home.fingerprint),
             "ticks": np.array(self.ticks),
+            "observer_stance": np.array(self.observer.stance),
             "observer_pose": self.observer.pose,
             "observer_last_pose": self.observer.last_pose,
             "observer_past": self._observer_past,
         }
-        for i, (agent, rng) in enumerate(zip(self.agents, self._rngs, strict=True)):
-            stored |= {f"agent{i}_{name}": value for name, value in agent.state().items()}
-            stored[f"agent{i}_rng"] = pack_rng(rng)
+        for i, (agent, rng) in enumerate(zip([*self.agents, *self._samples], self._rngs, strict=True)):
+            kind = f"agent{i}_" if i < len(self.agents) else f"sample{i - len(self.agents)}_"
+            stored |= {f"{kind}{name}": value for name, value in agent.state().items()}
+            stored[f"{kind}rng"] = pack_rng(rng)
+        if self.replay is not None:
+            stored |= {f"replay_{name}": value for name, value in self.replay.state().items()}
         return stored
 
     def load_state(self, stored: Mapping[str, Array]) -> None:
@@ -246,27 +307,47 @@ class World:
 
     def _take(self, stored: Mapping[str, Array]) -> None:
         self.ticks = int(stored["ticks"])
-        self.observer.pose = checked("observer_pose", stored["observer_pose"], (4,)).copy()
-        self.observer.last_pose = checked("observer_last_pose", stored["observer_last_pose"], (4,)).copy()
+        self.observer.take_stance(str(stored["observer_stance"]))
+        self.observer.pose = checked("observer_pose", stored["observer_pose"], (6,)).copy()
+        self.observer.last_pose = checked("observer_last_pose", stored["observer_last_pose"], (6,)).copy()
         self._observer_past = checked("observer_past", stored["observer_past"], (PAST, 3)).copy()
-        for i, agent in enumerate(self.agents):
-            prefix = f"agent{i}_"
-            own = {name.removeprefix(prefix): v for name, v in stored.items() if name.startswith(prefix)}
+        replay = own_part(stored, "replay_")
+        self.replay = Replay.from_state(replay, {r.name: r for r in self.home.recordings}) if replay else None
+        self._samples = [self.agents[0].copy() for _ in range(self.replay.samples - 1)] if self.replay else []
+        parts = [own_part(stored, f"agent{i}_") for i in range(len(self.agents))]
+        parts += [own_part(stored, f"sample{i}_") for i in range(len(self._samples))]
+        for agent, own in zip([*self.agents, *self._samples], parts, strict=True):
             agent.load_state(own)
-            self._rngs[i] = unpack_rng(own["rng"])
+        self._rngs = [unpack_rng(own["rng"]) for own in parts]
 
-    def _think(self) -> None:
-        if self.policy is not None:
-            plan_due(self.policy, self.agents, self._rngs, self._observer_past, self.replan_every)
+    def _discs(self) -> list[tuple[float, float, float]]:
+        """Agents that the observer may not walk into: those at the height of the body."""
+        floor, eyes = self.observer.pose[4:].tolist()
+        places = [agent.T_world_root[:3, 3].tolist() for agent in self.agents]
+        return [(x, y, AGENT_RADIUS) for x, y, z in places if floor < z < floor + eyes]
 
     def _place_bodies(self) -> None:
         for i, agent in enumerate(self.agents):
             self._bodies.place_agent(i, agent.T_world_root, agent.joint_rotations)
         self._bodies.place_observer(self.observer.feet)
 
+    def _place_observer(self, place: Array, replay: Replay | None) -> None:
+        self.observer.place(*place)
+        self._observer_past = np.repeat(self.observer.eyes[None], PAST, axis=0)
+        if replay is not None:
+            cameras = replay.recording.T_world_camera[replay.past]
+            for camera in cameras[-2:]:
+                self.observer.stand_at(camera)
+            self._observer_past = cameras[:, :3, 3].copy()
+
+    def _new_replay(self, request: ReplayRequest) -> Replay:
+        if self.policy is None:
+            raise ConfigError("replay: nobody has a mind here, so there is nothing to compare with the recording")
+        return Replay(find_recording(self.home.recordings, request.video), request)
+
     def _refuse_solid(self, poses: Array) -> None:
         room = self.home.perception.sample_sdf(poses[:, :3, 3])
-        if (room < self._margin).any():
+        if (room < self._footing.margin).any():
             worst = int(room.argmin())
             place = np.round(poses[worst, :3, 3], 2).tolist()
             raise ConfigError(f"agent_poses: agent {worst} at {place} would start inside something")
@@ -276,9 +357,31 @@ class World:
         place = self._starts.draw_observer(rng, agent)
         jitter = float(rng.uniform(-FACING_JITTER, FACING_JITTER))
         if asked is None:
-            x, y, z = agent - np.array([place[0], place[1], self._options.eye_height])
+            x, y, z = agent - np.array([place[0], place[1], self.observer.options.eye_height])
             pitch = float(np.clip(np.arctan2(z, np.hypot(x, y)), -STEEPEST_START, STEEPEST_START))
             return np.array([place[0], place[1], np.arctan2(y, x) + jitter, pitch])
         if float(self.observer.clearance(asked[:2])) <= 0.0:
             raise ConfigError(f"observer_pose: {asked[:2].tolist()} is not free; the observer would stand in something")
         return np.array([*asked, 0.0])
+
+
+def _generators(seeds: Iterable[Any]) -> list[np.random.Generator]:
+    return [np.random.Generator(np.random.PCG64(int(seed))) for seed in seeds]
+
+
+# Worlds of one home share what is measured on it; an entry dies with its home.
+_FOOTINGS: "weakref.WeakKeyDictionary[Home, Footing]" = weakref.WeakKeyDictionary()
+_STARTS: "weakref.WeakKeyDictionary[Home, dict[ObserverOptions, Starts]]" = weakref.WeakKeyDictionary()
+
+
+def _footing_of(home: Home) -> Footing:
+    if home not in _FOOTINGS:
+        _FOOTINGS[home] = Footing.of(home)
+    return _FOOTINGS[home]
+
+
+def _starts_of(home: Home, footing: Footing, observer: Observer) -> Starts:
+    known = _STARTS.setdefault(home, {})
+    if observer.options not in known:
+        known[observer.options] = find_starts(home, footing, observer)
+    return known[observer.options]

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from ats_sim.agent import MAX_STRIDE
 from ats_sim.arrays import Array
 from ats_sim.geometry import quaternion_from_matrix
 from ats_sim.home import Home
-from ats_sim.measures import DT, Measures, velocity
+from ats_sim.measures import DT, Measures
+from ats_sim.stretch import MAX_STRIDE
 from ats_sim.world import World
 
 MAX_DEPTH = 30.0  # metres; nothing in a home is farther
@@ -51,7 +51,7 @@ def state_of(world: World, measures: Measures) -> dict[str, Array]:
         "observer_velocity": world.observer.velocity,
         "agent_position": np.concatenate([agent.T_world_root[:3, 3] for agent in agents]),
         "agent_rotation": np.concatenate([_quaternion(agent.T_world_root) for agent in agents]),
-        "agent_velocity": np.concatenate([velocity(agent) for agent in agents]),
+        "agent_velocity": np.concatenate([agent.velocity for agent in agents]),
         "agent_joints": np.concatenate([agent.joint_rotations.reshape(-1) for agent in agents]),
         "agent_visible": measures.visible,
     }

@@ -1,0 +1,131 @@
+"""Keeping a whole body out of what is solid and on what carries it.
+
+A plan says where the root goes; paws, head and tail follow from the pose and may then lie in the floor or in a wall, or
+float. What was recorded knows better: how near the lowest paw is to what carries it, and how much room a root keeps.
+A body is shifted as a whole, which keeps its pose as the mind drew it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.home import Home
+from ats_sim.skeleton import Skeleton
+from ats_sim.volume import PerceptionVolume
+
+LEAST_MARGIN, MOST_MARGIN = 0.02, 0.08  # metres of free space that a root keeps
+LEAST_SOLE, MOST_SOLE = 0.015, 0.08  # metres between the lowest paw's joint and the ground
+SLACK = 0.003  # metres that a joint may lie inside something before the body gives way
+TRIES = 6  # shifts until a body is free, or is not
+MAX_SHIFT = 0.15  # metres that a body may be shifted away from its plan
+FALL = 0.12  # metres per frame that an unsupported body sinks
+SAMPLES = 2000  # recorded poses that are looked at
+
+
+@dataclass(frozen=True, eq=False)
+class Footing:
+    """What a body keeps to in one home; shared by all its agents."""
+
+    volume: PerceptionVolume
+    """What is solid."""
+    skeleton: Skeleton
+    """The body."""
+    feet: Array
+    """(F,) joints it stands on."""
+    room: Array
+    """(J,) metres that each joint keeps from what is solid: the root a little, the rest none."""
+    sole: float
+    """Metres from the lowest paw's joint to the ground, above which nothing carries the body."""
+
+    @classmethod
+    def of(cls, home: Home) -> "Footing":
+        """Measure what was usual in the recordings of a home."""
+        skeleton, volume = home.skeleton, home.perception
+        room = np.zeros(skeleton.num_joints)
+        room[0] = root_margin(volume)
+        feet = foot_joints(skeleton)
+        return cls(volume, skeleton, feet, room, _sole(home, feet))
+
+    @property
+    def margin(self) -> float:
+        """Metres of free space that the root keeps."""
+        return float(self.room[0])
+
+    def distances(self, joints: Array) -> Array:
+        """(..., J) metres of free space at joint positions (..., J, 3), negative inside something."""
+        return self.volume.sample_sdf(joints)
+
+    def floating(self, distances: Array) -> Array:
+        """(...) metres by which a body with joint distances (..., J) hangs in the air."""
+        if not len(self.feet):
+            return np.zeros(distances.shape[:-1])
+        return np.asarray(np.maximum(distances.min(-1) - self.sole, 0.0))
+
+    def fits(self, distances: Array) -> Array:
+        """(...) whether no joint is inside anything."""
+        return np.asarray((self.room - distances <= SLACK).all(-1))
+
+    def settle(self, joints: Array, distances: Array, sink: float) -> Array | None:
+        """Shift a body until it is free and carried.
+
+        Args:
+            joints: (J, 3) joint positions.
+            distances: (J,) their distances.
+            sink: Metres that the body may sink if nothing carries it; 0 where it is jumping.
+
+        Returns:
+            The shift (3,), or None where no place nearby fits.
+        """
+        shift = np.zeros(3)
+        hanging = float(self.floating(distances))
+        if hanging > 0.0 and sink > 0.0:
+            shift[2] = -min(hanging, sink)
+            distances = self.distances(joints + shift)
+        for _ in range(TRIES):
+            lacking = self.room - distances
+            worst = int(lacking.argmax())
+            if lacking[worst] <= SLACK:
+                return shift
+            gradient = self.volume.sdf_gradient(joints[worst] + shift)
+            length = float(np.linalg.norm(gradient))
+            if length < 1e-6:
+                return None
+            shift = shift + gradient / length * float(lacking[worst])
+            if float(np.linalg.norm(shift)) > MAX_SHIFT:
+                return None
+            distances = self.distances(joints + shift)
+        return shift if self.fits(distances) else None
+
+
+def root_margin(volume: PerceptionVolume) -> float:
+    """Metres of free space that a root keeps: what all but the most cramped recorded roots kept, within bounds.
+
+    A cat on a couch carries its root a hand above the cloth, a scan may be off by some centimetres; the recordings
+    know how near is normal in this home.
+    """
+    room = volume.sample_sdf(volume.agent_roots[:, :3, 3])
+    usual = float(np.percentile(room, 2)) if len(room) else LEAST_MARGIN
+    return float(np.clip(usual, LEAST_MARGIN, MOST_MARGIN))
+
+
+def foot_joints(skeleton: Skeleton) -> Array:
+    """Indices of the joints that the animal stands on at rest: leaves of the tree within 5 cm of the lowest."""
+    leaves = np.setdiff1d(np.arange(1, skeleton.num_joints), skeleton.joint_parents)
+    if not len(leaves):
+        return np.zeros(0, dtype=np.int64)
+    heights = skeleton.rest_transforms[leaves, 2, 3]
+    return np.asarray(leaves[heights <= heights.min() + 0.05])
+
+
+def _sole(home: Home, feet: Array) -> float:
+    """How high the lowest joint is above what carries it: nine of ten recorded moments are below this."""
+    heights = []
+    for animation in home.animations:
+        if not len(feet) or animation.joint_rotations.shape[1] != home.skeleton.num_joints:
+            continue
+        every = slice(None, None, max(1, len(home.animations) * len(animation.time) // SAMPLES))
+        pose = home.skeleton.forward_kinematics(animation.T_world_root[every], animation.joint_rotations[every])
+        heights.append(home.perception.sample_sdf(pose[..., :3, 3]).min(-1))
+    usual = float(np.percentile(np.concatenate(heights), 90)) if heights else MOST_SOLE
+    return float(np.clip(usual, LEAST_SOLE, MOST_SOLE))

@@ -1,0 +1,254 @@
+"""The frames that an agent walks until its next plan, all worked out at once.
+
+A plan says what the mind wants; a stretch is what the home lets the body do: the root is swept so that it never passes
+through anything, the body is kept out of walls and on its feet. Between two plans nothing that the observer does
+changes it (unless they touch), so a whole stretch costs little more than a frame.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from ats_sim.arrays import Array, checked
+from ats_sim.footing import FALL, Footing
+from ats_sim.geometry import exp_so3, log_so3, rigid
+from ats_sim.perception import FUTURE, HZ
+from ats_sim.plan import Plan
+from ats_sim.seam import Seam
+from ats_sim.sweep import swept, ways_are_free
+
+CATCH_UP = 0.05  # metres per frame that an agent may go beyond its plan's stride
+MAX_STRIDE = 0.4  # metres per frame, 4 m/s: a cat's sprint in a home
+STRAYED = 0.2  # metres from the planned place that count as blocked
+CONTACT = 0.05  # metres between a foot joint and what is solid that count as standing on it
+JUMP = 0.12  # metres that a plan rises or falls over `JUMP_FRAMES` each way when it means to leave the ground
+JUMP_FRAMES = 3
+BODY_RADIUS = 0.08  # metres around the root that nobody else's body enters
+
+Disc = tuple[float, float, float]
+"""x, y and radius (m) of somebody who may not be walked into."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """K frames of a body in the world."""
+
+    roots: Array
+    """(K, 4, 4) root poses."""
+    joints: Array
+    """(K, J, 3) joint rotations, axis-angle."""
+    positions: Array
+    """(K, J, 3) joint positions, metres."""
+    distances: Array
+    """(K, J) metres of free space at every joint."""
+    velocities: Array
+    """(K, 6) linear (m/s) and angular (rad/s) velocity of the root since the frame before."""
+    foot_skate: Array
+    """(K,) m/s that standing feet slide."""
+    blocked: Array
+    """(K,) whether something solid kept the body from its plan."""
+
+    def __len__(self) -> int:
+        return len(self.roots)
+
+    def state(self) -> dict[str, Array]:
+        """All arrays by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_state(cls, stored: Mapping[str, Array], joints: int) -> "Stretch":
+        """Read back what `state` returned; KeyError or ArrayError where it is incomplete."""
+        count = len(stored["roots"])
+        shapes: dict[str, tuple[int, ...]] = {
+            "roots": (count, 4, 4),
+            "joints": (count, joints, 3),
+            "positions": (count, joints, 3),
+            "distances": (count, joints),
+            "velocities": (count, 6),
+            "foot_skate": (count,),
+        }
+        arrays = {name: checked(name, stored[name], shape).copy() for name, shape in shapes.items()}
+        return cls(blocked=checked("blocked", stored["blocked"], (count,), dtype=bool).copy(), **arrays)
+
+
+def standing(footing: Footing, roots: Array, joints: Array) -> Stretch:
+    """The stretch of a body that takes given poses: roots (K, 4, 4) and joint rotations (K, J, 3); K is at least 2."""
+    positions = footing.skeleton.forward_kinematics(roots, joints)[..., :3, 3]
+    return _measured(footing, None, roots, joints, positions, np.zeros(len(roots), dtype=bool))
+
+
+def walked(
+    footing: Footing, before: Stretch, plan: Plan, seam: Seam, first: int, count: int, obstacles: tuple[Disc, ...] = ()
+) -> Stretch:
+    """Walk `count` frames of a plan.
+
+    Args:
+        footing: The body in its home.
+        before: Where the body was; its last two frames count.
+        plan: What is meant.
+        seam: What is left of the motion before the plan.
+        first: Frames of the plan that have been walked.
+        count: Frames to walk; beyond its end a plan stands still.
+        obstacles: Others who may not be walked into.
+    """
+    frames = np.minimum(np.arange(first, first + count), FUTURE - 1)
+    shift, turn, bend = seam.after(np.arange(first + 1, first + count + 1))
+    joints = _wrapped(plan.joint_rotations[frames] + bend)
+    joints[:, 0] = 0.0
+    rotations = exp_so3(turn) @ plan.root_rotations[frames]
+    poses = footing.skeleton.forward_kinematics(rigid(rotations, np.zeros(3)), joints)[..., :3, 3]
+    wanted = _Wanted(
+        plan.path[frames] + shift, rotations, joints, poses, _strides(plan, frames), _airborne(plan, frames)
+    )
+    places = _unhindered(footing, before, wanted) if not obstacles else None
+    if places is not None:
+        roots = rigid(rotations, places)
+        return _measured(footing, before, roots, joints, poses + places[:, None], np.zeros(count, dtype=bool))
+    return _stepwise(footing, before, wanted, obstacles)
+
+
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """What a plan wants of K frames."""
+
+    places: Array
+    """(K, 3) root positions."""
+    rotations: Array
+    """(K, 3, 3) root rotations."""
+    joints: Array
+    """(K, J, 3) joint rotations."""
+    poses: Array
+    """(K, J, 3) joint positions about the root."""
+    strides: Array
+    """(K,) metres that the plan moves into each frame."""
+    airborne: Array
+    """(K,) whether the plan means to leave the ground."""
+
+
+def _unhindered(footing: Footing, before: Stretch, wanted: _Wanted) -> Array | None:
+    """Root places (K, 3) where nothing is in the way of any frame, all looked at together; else None."""
+    place, momentum = before.roots[-1, :3, 3], math.dist(before.roots[-1, :3, 3], before.roots[-2, :3, 3])
+    places = np.empty_like(wanted.places)
+    for frame, target in enumerate(wanted.places):
+        moved = _within(place, target, _reach(float(wanted.strides[frame]), momentum))
+        momentum, place = math.dist(moved, place), moved
+        places[frame] = moved
+    starts = np.concatenate([before.roots[-1:, :3, 3], places[:-1]])
+    if not ways_are_free(footing.volume, starts, places, footing.margin).all():
+        return None
+    distances = footing.distances(wanted.poses + places[:, None])
+    hanging = (footing.floating(distances) > 0.0) & ~wanted.airborne
+    return None if hanging.any() or not footing.fits(distances).all() else places
+
+
+def _stepwise(footing: Footing, before: Stretch, wanted: _Wanted, obstacles: tuple[Disc, ...]) -> Stretch:
+    """Walk frame by frame, each from where the last one really ended."""
+    steps = _Steps(footing, before, wanted, obstacles)
+    for frame in range(len(wanted.places)):
+        steps.take(frame)
+    off = np.linalg.norm(steps.roots[:, :3, 3] - wanted.places, axis=-1) > STRAYED
+    return _measured(footing, before, steps.roots, steps.joints, steps.positions, steps.stopped | off)
+
+
+class _Steps:
+    """A body on its way through frames that touch something."""
+
+    def __init__(self, footing: Footing, before: Stretch, wanted: _Wanted, obstacles: tuple[Disc, ...]) -> None:
+        self._footing, self._wanted, self._obstacles = footing, wanted, obstacles
+        self._root, self._joints, self._positions = before.roots[-1], before.joints[-1], before.positions[-1]
+        self._momentum = math.dist(before.roots[-1, :3, 3], before.roots[-2, :3, 3])
+        self.roots = rigid(wanted.rotations, wanted.places)
+        self.joints = wanted.joints.copy()
+        self.positions = np.empty_like(wanted.poses)
+        self.stopped = np.zeros(len(wanted.places), dtype=bool)
+
+    def take(self, frame: int) -> None:
+        """One frame: towards the plan, on its feet and out of walls; else the new pose on the spot; else stand still."""
+        here = self._root[:3, 3]
+        reach = _reach(float(self._wanted.strides[frame]), self._momentum)
+        aim = _beside(_within(here, self._wanted.places[frame], reach), self._obstacles)
+        place, self.stopped[frame] = swept(self._footing.volume, here, aim, self._footing.margin)
+        settled = self._settled(frame, place, reach)
+        if settled is None:
+            self.stopped[frame] = True
+            settled = self._settled(frame, here, reach)
+        if settled is None:
+            self.roots[frame], self.joints[frame], self.positions[frame] = self._root, self._joints, self._positions
+        else:
+            self.roots[frame, :3, 3] = settled
+            self.positions[frame] = self._wanted.poses[frame] + settled
+        self._momentum = math.dist(self.roots[frame, :3, 3], here)
+        self._root, self._joints, self._positions = self.roots[frame], self.joints[frame], self.positions[frame]
+
+    def _settled(self, frame: int, place: Array, reach: float) -> Array | None:
+        """Where the root (3,) goes so that the frame's pose fits near a place, if it gets there at all."""
+        positions = self._wanted.poses[frame] + place
+        sink = 0.0 if self._wanted.airborne[frame] else FALL
+        found = self._footing.settle(positions, self._footing.distances(positions), sink)
+        if found is None:
+            return None
+        here, there = self._root[:3, 3], place + found
+        is_near = math.dist(here, there) <= reach + FALL
+        return there if is_near and ways_are_free(self._footing.volume, here[None], there[None], 0.0)[0] else None
+
+
+def _measured(
+    footing: Footing, before: Stretch | None, roots: Array, joints: Array, positions: Array, blocked: Array
+) -> Stretch:
+    """A stretch with its figures; without a past, its first frame has been there for a while."""
+    last_root, last_positions = (roots[0], positions[0]) if before is None else (before.roots[-1], before.positions[-1])
+    feet, chain = footing.feet, np.concatenate([last_positions[None], positions])
+    distances = footing.distances(chain)
+    touches = distances[:, feet] < CONTACT
+    steps = np.diff(chain[:, feet, :2], axis=0)
+    slides = touches[:-1] & touches[1:]
+    skate = np.where(slides, np.sqrt((steps * steps).sum(-1)) * HZ, 0.0).sum(-1) / np.maximum(slides.sum(-1), 1)
+    path = np.concatenate([last_root[None], roots])
+    moved = np.diff(path[:, :3, 3], axis=0)
+    turned = log_so3(path[1:, :3, :3] @ np.swapaxes(path[:-1, :3, :3], -1, -2))
+    velocities = np.concatenate([moved, turned], axis=-1) * HZ
+    return Stretch(roots, joints, positions, distances[1:], velocities, skate, blocked)
+
+
+def _strides(plan: Plan, frames: Array) -> Array:
+    """(K,) metres that the plan moves into each of its frames; none into its first."""
+    ways = plan.path[frames] - plan.path[np.maximum(frames - 1, 0)]
+    return np.sqrt((ways * ways).sum(-1))
+
+
+def _airborne(plan: Plan, frames: Array) -> Array:
+    """(K,) whether the plan means to leave the ground around each of its frames."""
+    height = plan.path[:, 2]
+    rise = height[np.minimum(frames + JUMP_FRAMES, FUTURE - 1)] - height[np.maximum(frames - JUMP_FRAMES, 0)]
+    return np.abs(rise) > JUMP
+
+
+def _reach(stride: float, momentum: float) -> float:
+    """Metres that a body may move in a frame: what its plan says, or a little more than it just did."""
+    return min(max(stride, momentum + CATCH_UP), MAX_STRIDE)
+
+
+def _within(start: Array, end: Array, reach: float) -> Array:
+    """The end (3,) of a way, or the point of it that far from its start."""
+    whole = math.dist(end, start)
+    return end if whole <= reach else start + (end - start) * (reach / whole)
+
+
+def _beside(place: Array, obstacles: tuple[Disc, ...]) -> Array:
+    """A place (3,) moved out of the bodies of others, sideways."""
+    for x, y, radius in obstacles:
+        apart, least = math.hypot(place[0] - x, place[1] - y), radius + BODY_RADIUS
+        if 1e-6 < apart < least:
+            place = place.copy()
+            place[:2] = np.array([x, y]) + (place[:2] - [x, y]) * (least / apart)
+    return place
+
+
+def _wrapped(vectors: Array) -> Array:
+    """The same rotations as axis-angle vectors (..., 3) of length at most pi."""
+    angle = np.sqrt((vectors * vectors).sum(-1, keepdims=True))
+    turns = np.rint(angle / (2.0 * np.pi))
+    safe = np.where(angle > 0.0, angle, 1.0)
+    return np.asarray(vectors * (1.0 - 2.0 * np.pi * turns / safe))
