@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Generic, TypedDict, TypeVar
 
 import numpy as np
 
 from ats_sim.arrays import Array, checked
 from ats_sim.errors import RenderError
-from ats_sim.mesh import TriangleMesh
+from ats_sim.mesh import SkinnedMesh, TriangleMesh
+from ats_sim.rendering.skin import Skin, box_corners
 
 CREASE_COSINE = float(np.cos(np.radians(30.0)))
 PLAIN_GREY = 200
@@ -48,29 +49,51 @@ class Creases:
         return np.concatenate([smooth, unit(mesh.face_normals()[self.face_of_extra])]).astype(np.float32)
 
 
-@dataclass
+class Looks(TypedDict, total=False):
+    """How a mesh is drawn; what is left out takes the value named here."""
+
+    unlit: bool
+    """The colours already hold their light; shadows still fall on them (False)."""
+    casts_shadow: bool
+    """Whether the lamp throws its shadow (False)."""
+    tint: tuple[float, float, float]
+    """Multiplies the colours (1, 1, 1)."""
+    opacity: float
+    """Below 1 the mesh is drawn over everything behind it as if it were glass: its middle lets 1 - opacity through, its
+    rims less. It keeps its colours, casts no shadow, and depth and labels are its own (1)."""
+
+
+@dataclass(eq=False)
 class Body:
     """One mesh in the scene and everything about its looks."""
 
     mesh: TriangleMesh
     label: int
-    unlit: bool
-    casts_shadow: bool
-    tint: tuple[float, float, float]
     creases: Creases
+    unlit: bool = False
+    casts_shadow: bool = False
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    opacity: float = 1.0
+    skin: Skin | None = None
     T_world_mesh: Array = field(default_factory=lambda: np.eye(4))
     visible: bool = True
+    _corners: Array | None = None
+    _rest_normals: Array | None = None
 
     @classmethod
-    def of(
-        cls, mesh: TriangleMesh, label: int, unlit: bool, casts_shadow: bool, tint: tuple[float, float, float]
-    ) -> Body:
-        """Check what a caller hands to Renderer.add; RenderError on a bad label or a mesh without triangles."""
+    def of(cls, mesh: TriangleMesh | SkinnedMesh, label: int, looks: Looks) -> Body:
+        """Check what a caller hands to Renderer.add; RenderError on a bad label, opacity or an empty mesh."""
         if not 0 < label < 2**24:
             raise RenderError(f"label {label}: must lie in 1..{2**24 - 1} (0 means that nothing was drawn).")
-        if not len(mesh.faces):
+        shape, skin = (mesh.mesh, Skin.of(mesh)) if isinstance(mesh, SkinnedMesh) else (mesh, None)
+        if not len(shape.faces):
             raise RenderError("mesh without triangles: nothing to draw.")
-        return cls(mesh, label, unlit, casts_shadow, tint, Creases.of(mesh))
+        body = cls(shape, label, Creases.of(shape), skin=skin, **looks)
+        if not 0.0 < body.opacity <= 1.0:
+            raise RenderError(f"opacity {body.opacity}: must lie above 0 and not above 1.")
+        if body.opacity < 1.0:
+            body.unlit, body.casts_shadow = True, False
+        return body
 
     @property
     def colors(self) -> Array:
@@ -80,13 +103,37 @@ class Body:
         return np.full((len(self.mesh.vertices), 3), PLAIN_GREY, dtype=np.uint8)
 
     def set_vertices(self, vertices: Array) -> None:
-        """Replace all vertices (V, 3); ArrayError if their number changes."""
+        """Replace all vertices (V, 3); ArrayError if their number changes, RenderError on a skinned mesh."""
+        if self.skin is not None:
+            raise RenderError("a skinned mesh moves by pose(), not by update_vertices().")
         shape = self.mesh.vertices.shape
         self.mesh = replace(self.mesh, vertices=checked("vertices", vertices, shape, dtype=np.float32))
+        self._corners = None
 
-    def world_vertices(self) -> Array:
-        """(V, 3) vertices in the world, metres."""
-        return self.mesh.vertices @ self.T_world_mesh[:3, :3].T + self.T_world_mesh[:3, 3]
+    def pose(self, joint_transforms: Array) -> None:
+        """Bend a skinned mesh; RenderError if it has no skin."""
+        if self.skin is None:
+            raise RenderError("only meshes taken by add_skinned() can be posed.")
+        self.skin.pose(joint_transforms)
+
+    def shaped(self) -> tuple[TriangleMesh, Array]:
+        """The mesh in its current pose and the normals (V', 3) of its split vertices, both in the mesh frame."""
+        if self.skin is None:
+            return self.mesh, self.creases.normals(self.mesh)
+        if self._rest_normals is None:
+            self._rest_normals = self.creases.normals(self.mesh)
+        normals = self.skin.normals(self._rest_normals, self.creases.source)
+        return replace(self.mesh, vertices=self.skin.vertices()), normals
+
+    def hull(self) -> Array:
+        """(N, 3) world points whose convex hull holds the whole body, metres."""
+        if self.skin is not None:
+            corners = self.skin.hull()
+        else:
+            if self._corners is None:
+                self._corners = box_corners(self.mesh.vertices.min(0), self.mesh.vertices.max(0))
+            corners = self._corners
+        return np.asarray(corners @ self.T_world_mesh[:3, :3].T + self.T_world_mesh[:3, 3])
 
 
 B = TypeVar("B")

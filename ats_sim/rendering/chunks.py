@@ -8,7 +8,7 @@ import numpy as np
 
 from ats_sim.arrays import Array
 
-CHUNK_SIZE = 1.2
+CHUNK_SIZE = 0.8
 WORTH_CUTTING = 1500
 
 
@@ -40,13 +40,16 @@ class Chunks:
         high = np.maximum.reduceat(corners.max(1)[order], starts)
         return cls(order, np.append(starts, len(faces)), (low + high) / 2.0, (high - low) / 2.0)
 
-    def visible_runs(self, T_clip_mesh: Array) -> list[tuple[int, int]]:
-        """(first face, number of faces) of the runs of chunks that may touch the clip volume of a matrix (4, 4)."""
+    def nearest_first(self, T_clip_mesh: Array) -> list[tuple[int, int]]:
+        """(first face, number of faces) of the chunks that may touch the clip volume of a matrix (4, 4).
+
+        Nearer chunks come first, so that most of what is behind them is never coloured.
+        """
         planes = np.concatenate([T_clip_mesh[3] + T_clip_mesh[:3], T_clip_mesh[3] - T_clip_mesh[:3]])
         normals, offsets = planes[:, :3], planes[:, 3]
         farthest = self.centers @ normals.T + offsets + self.halves @ np.abs(normals).T
-        seen = (farthest >= 0.0).all(1)
-        edges = np.diff(np.concatenate([[0], seen, [0]]).astype(np.int8))
-        first, last = np.nonzero(edges == 1)[0], np.nonzero(edges == -1)[0]
-        starts, ends = self.starts[first].tolist(), self.starts[last].tolist()
-        return [(start, end - start) for start, end in zip(starts, ends, strict=True)]
+        seen = np.nonzero((farthest >= 0.0).all(1))[0]
+        depth = self.centers[seen] @ T_clip_mesh[3, :3] - self.halves[seen] @ np.abs(T_clip_mesh[3, :3])
+        seen = seen[np.argsort(depth, kind="stable")]
+        starts = self.starts[seen]
+        return list(zip(starts.tolist(), (self.starts[seen + 1] - starts).tolist(), strict=True))

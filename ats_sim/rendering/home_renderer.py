@@ -119,11 +119,11 @@ class HomeRenderer:
         skinned = self._home.agent
         while len(self._agents) < len(agents):
             label = AGENT_LABEL + len(self._agents)
-            self._agents.append(self._renderer.add(skinned.mesh, label, casts_shadow=True))
+            self._agents.append(self._renderer.add_skinned(skinned, label, casts_shadow=True))
         for index, handle in enumerate(self._agents):
             self._renderer.show(handle, index < len(agents))
         for handle, (T_world_root, joint_rotations) in zip(self._agents, agents, strict=False):
-            self._renderer.update_vertices(handle, skinned.posed(T_world_root, joint_rotations))
+            self._renderer.pose(handle, skinned.skeleton.forward_kinematics(T_world_root, joint_rotations))
 
     def _pose_observer(self, T_world_camera: Array | None) -> None:
         if T_world_camera is None:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from ats_sim.arrays import Array, checked
 from ats_sim.errors import RenderError
 from ats_sim.geometry import OPENCV_FROM_OPENGL, transform_points
-from ats_sim.mesh import TriangleMesh
-from ats_sim.rendering.body import Body, Shelf
+from ats_sim.mesh import SkinnedMesh, TriangleMesh
+from ats_sim.rendering.body import Body, Looks, Shelf
 from ats_sim.rendering.frame import Camera, Frame, Lighting
 from ats_sim.rendering.shading import shade, sky_picture
 
@@ -32,7 +32,7 @@ class _Node:
 
 
 class PyrenderRenderer:
-    """See ats_sim.rendering.renderer.Renderer; shadows and Camera.cut_height are not supported."""
+    """See ats_sim.rendering.renderer.Renderer; shadows, opacity and Camera.cut_height are not supported."""
 
     name = "pyrender"
 
@@ -45,26 +45,25 @@ class PyrenderRenderer:
         self._shelf: Shelf[_Node] = Shelf()
         self._closed = False
 
-    def add(
-        self,
-        mesh: TriangleMesh,
-        label: int,
-        *,
-        unlit: bool = False,
-        casts_shadow: bool = False,
-        tint: tuple[float, float, float] = (1.0, 1.0, 1.0),
-    ) -> int:
+    def add(self, mesh: TriangleMesh, label: int, **looks: Unpack[Looks]) -> int:
         """See Renderer.add."""
-        self._check_open()
-        body = Body.of(mesh, label, unlit, casts_shadow, tint)
-        return self._shelf.put(_Node(body, self._scene.add(self._mesh(body))))
+        return self._put(Body.of(mesh, label, looks))
+
+    def add_skinned(self, skinned: SkinnedMesh, label: int, **looks: Unpack[Looks]) -> int:
+        """See Renderer.add_skinned."""
+        return self._put(Body.of(skinned, label, looks))
+
+    def pose(self, handle: int, joint_transforms: Array) -> None:
+        """See Renderer.pose; bent here, because pyrender does not skin."""
+        held = self._shelf.get(handle)
+        held.body.pose(joint_transforms)
+        self._renew(held)
 
     def update_vertices(self, handle: int, vertices: Array) -> None:
-        """See Renderer.update_vertices; pyrender never uploads a mesh twice, so it is added anew."""
+        """See Renderer.update_vertices."""
         held = self._shelf.get(handle)
         held.body.set_vertices(vertices)
-        self._scene.remove_node(held.node)
-        held.node = self._scene.add(self._mesh(held.body), pose=held.body.T_world_mesh)
+        self._renew(held)
 
     def place(self, handle: int, T_world_mesh: Array) -> None:
         """See Renderer.place."""
@@ -110,12 +109,21 @@ class PyrenderRenderer:
         for held in self._shelf.clear():
             self._scene.remove_node(held.node)
 
+    def _put(self, body: Body) -> int:
+        self._check_open()
+        return self._shelf.put(_Node(body, self._scene.add(self._mesh(body))))
+
+    def _renew(self, held: _Node) -> None:
+        # pyrender never uploads a mesh twice, so it is added anew.
+        self._scene.remove_node(held.node)
+        held.node = self._scene.add(self._mesh(held.body), pose=held.body.T_world_mesh)
+
     def _check_open(self) -> None:
         if self._closed:
             raise RenderError("this renderer was closed; open a new one with open_renderer().")
 
     def _mesh(self, body: Body) -> Any:
-        pyrender, mesh = self._pyrender, body.mesh
+        pyrender, (mesh, _) = self._pyrender, body.shaped()
         # The label pass always culls back faces, so every face is there both ways round.
         faces = np.concatenate([mesh.faces, mesh.faces[:, ::-1]])
         tint = np.array([*body.tint, 1.0])

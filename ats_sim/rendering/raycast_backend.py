@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 
 from ats_sim.arrays import Array, checked
 from ats_sim.errors import RenderError
-from ats_sim.mesh import TriangleMesh
-from ats_sim.rendering.body import Body, Shelf
+from ats_sim.mesh import SkinnedMesh, TriangleMesh
+from ats_sim.rendering.body import Body, Looks, Shelf
 from ats_sim.rendering.frame import Camera, Frame, Lighting
 from ats_sim.rendering.rays import Hits, Tracer, rays_towards
-from ats_sim.rendering.shading import shade, sky
+from ats_sim.rendering.shading import cover, shade, sky
 from ats_sim.rendering.shadow import BIAS, SOFTNESS, ShadowBox
 
 SOFT_SAMPLES = np.array([[0.0, 0.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]])
@@ -28,7 +29,13 @@ class _Traced:
 
     @classmethod
     def of(cls, body: Body) -> _Traced:
-        return cls(body, Tracer(body.mesh.vertices, body.mesh.faces), body.creases.normals(body.mesh))
+        mesh, normals = body.shaped()
+        return cls(body, Tracer(mesh.vertices, mesh.faces), normals)
+
+    def renew(self) -> None:
+        """Follow the body's new shape."""
+        renewed = _Traced.of(self.body)
+        self.tracer, self.normals = renewed.tracer, renewed.normals
 
 
 class RaycastRenderer:
@@ -43,25 +50,27 @@ class RaycastRenderer:
         self._shelf: Shelf[_Traced] = Shelf()
         self._closed = False
 
-    def add(
-        self,
-        mesh: TriangleMesh,
-        label: int,
-        *,
-        unlit: bool = False,
-        casts_shadow: bool = False,
-        tint: tuple[float, float, float] = (1.0, 1.0, 1.0),
-    ) -> int:
+    def add(self, mesh: TriangleMesh, label: int, **looks: Unpack[Looks]) -> int:
         """See Renderer.add."""
         self._check_open()
-        return self._shelf.put(_Traced.of(Body.of(mesh, label, unlit, casts_shadow, tint)))
+        return self._shelf.put(_Traced.of(Body.of(mesh, label, looks)))
+
+    def add_skinned(self, skinned: SkinnedMesh, label: int, **looks: Unpack[Looks]) -> int:
+        """See Renderer.add_skinned."""
+        self._check_open()
+        return self._shelf.put(_Traced.of(Body.of(skinned, label, looks)))
+
+    def pose(self, handle: int, joint_transforms: Array) -> None:
+        """See Renderer.pose."""
+        traced = self._shelf.get(handle)
+        traced.body.pose(joint_transforms)
+        traced.renew()
 
     def update_vertices(self, handle: int, vertices: Array) -> None:
         """See Renderer.update_vertices."""
         traced = self._shelf.get(handle)
         traced.body.set_vertices(vertices)
-        renewed = _Traced.of(traced.body)
-        traced.tracer, traced.normals = renewed.tracer, renewed.normals
+        traced.renew()
 
     def place(self, handle: int, T_world_mesh: Array) -> None:
         """See Renderer.place."""
@@ -80,19 +89,19 @@ class RaycastRenderer:
         self._check_open()
         lighting = lighting or Lighting()
         visible = [traced for traced in self._shelf if traced.body.visible]
+        visible.sort(key=lambda traced: traced.body.opacity < 1.0)
+        solid = [traced for traced in visible if traced.body.opacity == 1.0]
         hits = Hits.along(camera)
-        for number, traced in enumerate(visible):
-            hits.meet(number, traced.tracer, traced.body.T_world_mesh, rays_towards(traced.body, camera))
-        lit = _lit_share(visible, hits, lighting)
-        rgb = np.zeros((len(hits.body), 3), dtype=np.uint8)
-        missed = hits.body < 0
-        rgb[missed] = sky(hits.directions[missed], lighting)
+        _meet(hits, solid, camera, first=0)
+        rgb = _solid_colors(solid, hits, lighting)
+        _meet(hits, visible[len(solid) :], camera, first=len(solid))
         labels = np.zeros(len(rgb), dtype=np.int32)
         for number, traced in enumerate(visible):
             pixels = np.nonzero(hits.body == number)[0]
             labels[pixels] = traced.body.label
-            rgb[pixels] = _colors(traced, hits, pixels, lit, lighting)
-        depth = np.where(missed, 0.0, hits.skipped + hits.distance).astype(np.float32)
+            if traced.body.opacity < 1.0:
+                rgb[pixels] = _seen_through(traced, hits, pixels, rgb[pixels])
+        depth = np.where(hits.body < 0, 0.0, hits.skipped + hits.distance).astype(np.float32)
         shape = (camera.intrinsics.height, camera.intrinsics.width)
         return Frame(rgb=rgb.reshape(*shape, 3), depth=depth.reshape(shape), labels=labels.reshape(shape))
 
@@ -106,7 +115,32 @@ class RaycastRenderer:
             raise RenderError("this renderer was closed; open a new one with open_renderer().")
 
 
-def _colors(traced: _Traced, hits: Hits, pixels: Array, lit: Array, lighting: Lighting) -> Array:
+def _meet(hits: Hits, bodies: list[_Traced], camera: Camera, first: int) -> None:
+    for number, traced in enumerate(bodies, start=first):
+        hits.meet(number, traced.tracer, traced.body.T_world_mesh, rays_towards(traced.body, camera))
+
+
+def _solid_colors(solid: list[_Traced], hits: Hits, lighting: Lighting) -> Array:
+    lit = _lit_share(solid, hits, lighting)
+    rgb = np.zeros((len(hits.body), 3), dtype=np.uint8)
+    missed = hits.body < 0
+    rgb[missed] = sky(hits.directions[missed], lighting)
+    for number, traced in enumerate(solid):
+        pixels = np.nonzero(hits.body == number)[0]
+        albedo, normals = _surface(traced, hits, pixels)
+        unlit = np.full(len(pixels), traced.body.unlit)
+        rgb[pixels] = shade(albedo, normals, hits.directions[pixels], unlit, lit[pixels], lighting)
+    return rgb
+
+
+def _seen_through(traced: _Traced, hits: Hits, pixels: Array, behind: Array) -> Array:
+    albedo, normals = _surface(traced, hits, pixels)
+    share = cover(normals, hits.directions[pixels], traced.body.opacity)[:, None]
+    return np.asarray(np.round(behind * (1.0 - share) + albedo * 255.0 * share).astype(np.uint8))
+
+
+def _surface(traced: _Traced, hits: Hits, pixels: Array) -> tuple[Array, Array]:
+    """sRGB fractions (K, 3) and world normals (K, 3) of what the pixels (K,) hit."""
     body, face = traced.body, hits.face[pixels]
     second, third = hits.weights[pixels].T
     weights = np.stack([1.0 - second - third, second, third], axis=1)
@@ -115,9 +149,7 @@ def _colors(traced: _Traced, hits: Hits, pixels: Array, lit: Array, lighting: Li
         albedo = sample_texture(body.mesh.texture, _blend(body.mesh.uv, body.mesh.faces[face], weights))
     else:
         albedo = _blend(body.colors, body.mesh.faces[face], weights) / 255.0
-    albedo = np.clip(albedo * np.array(body.tint), 0.0, 1.0)
-    unlit = np.full(len(pixels), body.unlit)
-    return shade(albedo, normals, hits.directions[pixels], unlit, lit[pixels], lighting)
+    return np.clip(albedo * np.array(body.tint), 0.0, 1.0), normals
 
 
 def sample_texture(texture: Array, uv: Array) -> Array:

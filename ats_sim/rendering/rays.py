@@ -92,12 +92,9 @@ class Tracer:
 
 
 def rays_towards(body: Body, camera: Camera) -> Array:
-    """Indices (K,) of the picture's rays that can hit a body: those inside the rectangle around its box."""
+    """Indices (K,) of the picture's rays that can hit a body: those inside the rectangle around its hull."""
     width = camera.intrinsics.width
-    low, high = body.mesh.vertices.min(0), body.mesh.vertices.max(0)
-    corners = np.stack(np.meshgrid(*np.stack([low, high], axis=1), indexing="ij"), axis=-1).reshape(-1, 3)
-    in_world = corners @ body.T_world_mesh[:3, :3].T + body.T_world_mesh[:3, 3]
-    reach = screen_rectangle(in_world, camera)
+    reach = screen_rectangle(body.hull(), camera)
     if reach is None:
         return np.zeros(0, dtype=np.int64)
     left, top, across, down = reach

@@ -7,11 +7,12 @@ slower; ``pyrender`` is there to compare with. All three use the same cameras, s
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, Unpack, get_args
 
 from ats_sim.arrays import Array
 from ats_sim.errors import RenderError
-from ats_sim.mesh import TriangleMesh
+from ats_sim.mesh import SkinnedMesh, TriangleMesh
+from ats_sim.rendering.body import Looks
 from ats_sim.rendering.frame import Camera, Frame, Lighting
 
 Backend = Literal["auto", "moderngl", "pyrender", "raycast"]
@@ -28,23 +29,20 @@ class Renderer(Protocol):
     def note(self) -> str:
         """Why this backend was taken and what would be faster; empty when there is nothing to say."""
 
-    def add(
-        self,
-        mesh: TriangleMesh,
-        label: int,
-        *,
-        unlit: bool = False,
-        casts_shadow: bool = False,
-        tint: tuple[float, float, float] = (1.0, 1.0, 1.0),
-    ) -> int:
+    def add(self, mesh: TriangleMesh, label: int, **looks: Unpack[Looks]) -> int:
         """Take a mesh (metres) and return its handle.
 
-        label is written into Frame.labels and must be positive below 2**24. An unlit mesh keeps its colours (its light
-        is already in them) but still receives shadows. tint multiplies its linear colour.
+        label is written into Frame.labels and must be positive below 2**24.
         """
 
+    def add_skinned(self, skinned: SkinnedMesh, label: int, **looks: Unpack[Looks]) -> int:
+        """Take a mesh that bends with its skeleton, in the rest pose; the graphics side does the bending."""
+
+    def pose(self, handle: int, joint_transforms: Array) -> None:
+        """Bend a skinned mesh to joint transforms (J, 4, 4), as `Skeleton.forward_kinematics` gives them."""
+
     def update_vertices(self, handle: int, vertices: Array) -> None:
-        """Move the vertices (V, 3) of one mesh, metres in its own frame; normals follow."""
+        """Move the vertices (V, 3) of one rigid mesh, metres in its own frame; normals follow."""
 
     def place(self, handle: int, T_world_mesh: Array) -> None:
         """Put a mesh at a rigid pose (4, 4); meshes start at the identity."""

@@ -3,6 +3,7 @@
 Colours are decoded to linear light first and encoded last. A surface turned away from the eye is lit as if it were
 two-sided, with ``color * (ambient * (0.8 + 0.2 n_z) + strength * max(0, n . lamp) * lit)`` where ``lit`` falls to
 ``1 - shadow`` in full shadow; unlit surfaces get ``color * (0.35 + 0.65 lit)``. Where nothing is, there is sky.
+Translucent surfaces cover what is behind them by their opacity, and more at the rims, so that their shape is seen.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from ats_sim.arrays import Array
 from ats_sim.rendering.body import unit
 from ats_sim.rendering.color import linear_from_fraction, srgb_from_linear
 from ats_sim.rendering.frame import Camera, Lighting
+
+RIM = 0.8
 
 
 def shade(albedo: Array, normals: Array, rays: Array, unlit: Array, lit: Array, lighting: Lighting) -> Array:
@@ -29,6 +32,12 @@ def shade(albedo: Array, normals: Array, rays: Array, unlit: Array, lit: Array, 
     shaded = lighting.ambient * (0.8 + 0.2 * normals[:, 2]) + lighting.strength * np.maximum(facing, 0.0) * lit
     light = np.where(unlit, 0.35 + 0.65 * lit, shaded)[:, None] * np.array(lighting.color)
     return srgb_from_linear(linear_from_fraction(albedo) * light)
+
+
+def cover(normals: Array, rays: Array, opacity: float) -> Array:
+    """(N,) share of what is behind that a translucent surface hides: opacity face on, more where it turns away."""
+    facing = np.abs(np.einsum("nk,nk->n", unit(normals), unit(rays)))
+    return np.asarray(opacity + RIM * (1.0 - opacity) * (1.0 - facing) ** 2)
 
 
 def sky(rays: Array, lighting: Lighting) -> Array:

@@ -33,9 +33,9 @@ class ShadowBox:
 
     @classmethod
     def around(cls, casters: Iterable[Body], to_lamp: Array) -> ShadowBox:
-        """The box around the casters' vertices, seen from the lamp (unit direction (3,))."""
+        """The box around the casters' hulls, seen from the lamp (unit direction (3,))."""
         R_lamp_world = look_at(np.zeros(3), -to_lamp)[:3, :3].T
-        points = np.concatenate([body.world_vertices() for body in casters]) @ R_lamp_world.T
+        points = np.concatenate([body.hull() for body in casters]) @ R_lamp_world.T
         low, high = points.min(0) - MARGIN, points.max(0) + MARGIN
         side = float(max(high[:2] - low[:2]))
         size = np.array([side, side, high[2] - low[2] + REACH])
