@@ -19,10 +19,13 @@ from ats_sim.reconstruction.export.collision import collision_mesh, write_obj
 from ats_sim.reconstruction.export.frame import home_from_scene
 from ats_sim.reconstruction.export.mesh import scene_mesh
 from ats_sim.reconstruction.export.perception_volume import perception_volume
+from ats_sim.reconstruction.export.recordings import recordings
 from ats_sim.reconstruction.export.space import carve
 from ats_sim.reconstruction.export.texture import TextureOptions, textured
 from ats_sim.reconstruction.export.urdf import write_urdf
 from ats_sim.reconstruction.export.views import View, capture_views
+from ats_sim.recorded import FILE as RECORDINGS
+from ats_sim.recorded import write_recordings
 
 if TYPE_CHECKING:
     from ats_sim.reconstruction.capture.format import Capture
@@ -108,6 +111,7 @@ def write_home(
         write_agent(temporary / "agent.glb", skinned, _clips(motions, T_home_scene))
         write_urdf(temporary / "agent.urdf", skinned)
         volume.write(temporary / "perception.npz")
+        write_recordings(temporary / RECORDINGS, recordings(cameras, motions, T_home_scene))
         seal_home(
             temporary,
             name=name,
