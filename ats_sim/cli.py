@@ -111,6 +111,7 @@ def evaluate(
     capture: Path | None = None,
     recon: Path | None = None,
     json: Path | None = None,
+    report: Path | None = None,
 ) -> int:
     """Score a reconstruction against ground truth, behaviour against held-out videos, or life in a home.
 
@@ -121,6 +122,7 @@ def evaluate(
         capture: With `reconstruction`: the capture it was made from.
         recon: With `behaviour`: the reconstruction the home was trained on.
         json: File to write the scores to.
+        report: With `closed-loop`: folder for closed_loop.json and a page with pictures, closed_loop.html.
     """
     if what == "reconstruction":
         from ats_sim.reconstruction.evaluation import evaluate_reconstruction
@@ -129,7 +131,7 @@ def evaluate(
     elif what == "closed-loop":
         from ats_sim.envs.closed_loop import evaluate_closed_loop
 
-        scores = evaluate_closed_loop(path, closed_loop)
+        scores = evaluate_closed_loop(path, closed_loop, report)
     else:
         from ats_sim.models.evaluation import evaluate_behaviour
 

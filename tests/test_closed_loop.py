@@ -1,10 +1,35 @@
 """The closed loop's figures against tracks whose answers are known by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from ats_sim.envs.closed_loop import chase, effect_size, motion_figures, places, stops
-from ats_sim.geometry import look_at, quaternion_from_matrix
+from ats_sim.envs.closed_loop_episodes import chase
+from ats_sim.envs.closed_loop_figures import (
+    contact_figures,
+    effect_size,
+    figures,
+    jerks,
+    join_jerk,
+    joint_velocities,
+    longest_run,
+    places,
+    speeds,
+    standing,
+    stops,
+    turn_rates,
+    visitation_divergence,
+)
+from ats_sim.envs.closed_loop_track import Track, plain_track, recorded_tracks
+from ats_sim.geometry import exp_so3, log_so3, look_at, quaternion_from_matrix, rigid, yaw_matrix
+from ats_sim.home import Home
+from tests.toy_home import ROOT_HEIGHT, make_toy_home
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return Home.load(make_toy_home(tmp_path_factory.mktemp("homes") / "toy"), require_policy=False)
 
 
 def walk(*points: tuple[float, float], pause: int = 20, speed: float = 0.5) -> np.ndarray:
@@ -15,6 +40,13 @@ def walk(*points: tuple[float, float], pause: int = 20, speed: float = 0.5) -> n
         track.append(np.linspace([*start, 0.2], [*end, 0.2], count))
         track.append(np.tile([*end, 0.2], (pause, 1)))
     return np.concatenate(track)
+
+
+def stiff(positions: np.ndarray, yaw: float | np.ndarray = 0.0) -> Track:
+    """A track of a stiff animal that slides through positions (N, 3)."""
+    count = len(positions)
+    roots = rigid(np.broadcast_to(yaw_matrix(np.asarray(yaw)), (count, 3, 3)), positions)
+    return plain_track("stiff", roots, np.zeros((count, 26, 3)), np.full((count, 3), np.nan), np.ones(count, bool))
 
 
 def test_stops_are_counted_once_and_only_where_it_rests() -> None:
@@ -28,17 +60,86 @@ def test_places_are_square_metres_with_a_second_in_each() -> None:
     assert places(np.linspace([0.0, 0, 0], [10.0, 0, 0], 50)) == 0, "passing through at 2 m/s is no visit"
 
 
-def test_speed_and_turn_rate_of_a_circle() -> None:
+def test_speed_turn_rate_and_jerk_of_a_circle() -> None:
     angle = np.arange(200) * 0.1
     circle = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
-    figures = motion_figures(circle, np.angle(np.exp(1j * (angle + np.pi / 2))))
-    assert figures["speed_p50"] == pytest.approx(1.0, rel=1e-2)
-    assert figures["turn_rate_p95"] == pytest.approx(1.0, rel=1e-6)
+    assert speeds(circle) == pytest.approx(1.0, rel=1e-3)
+    assert turn_rates(np.angle(np.exp(1j * (angle + np.pi / 2)))) == pytest.approx(1.0, rel=1e-6)
+    # A point on a circle of radius r at rate w has jerk r w^3, here of chords of 0.1 rad.
+    assert jerks(circle) == pytest.approx((2.0 * np.sin(0.05) * 10.0) ** 3, rel=1e-6)
+
+
+def test_joint_velocity_does_not_depend_on_how_a_rotation_is_written() -> None:
+    angle = np.linspace(0.0, 4.0 * np.pi, 300)
+    joints = np.zeros((300, 26, 3))
+    joints[:, 1:, 1] = angle[:, None]
+    short = log_so3(exp_so3(joints))
+    expected = 4.0 * np.pi / 299 * 10.0
+    assert joint_velocities(joints) == pytest.approx(expected, rel=1e-6)
+    assert joint_velocities(short) == pytest.approx(expected, rel=1e-6)
+
+
+def test_standing_still_is_found_to_the_frame() -> None:
+    track = walk((0.0, 0.0), (4.0, 0.0), pause=60, speed=1.0)
+    still = standing(track)
+    # Within 10 cm of where it will be a second later: 60 frames of rest and the last 10 cm before or after them.
+    assert [longest_run(still), int(still.sum())] == [pytest.approx(60, abs=2), pytest.approx(120, abs=4)]
+    assert longest_run(np.array([1, 1, 0, 1, 1, 1, 0], bool)) == 3
+    assert longest_run(np.zeros(5, bool)) == 0
 
 
 def test_effect_size_is_cohens_d() -> None:
     rng = np.random.default_rng(0)
     assert effect_size(rng.normal(1.0, 2.0, 100_000), rng.normal(0.0, 2.0, 100_000)) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_stiff_animal_slides_with_its_own_speed_and_sinks_by_what_it_is_lowered(home: Home) -> None:
+    way = np.linspace([-1.0, -1.4, ROOT_HEIGHT - 0.03], [-1.0, 1.1, ROOT_HEIGHT - 0.03], 51)
+    on_floor = contact_figures([stiff(way)], home)
+    assert on_floor["foot_skate_mean"] == pytest.approx(0.5, abs=1e-6)
+    assert on_floor["penetration_p99"] == pytest.approx(0.0, abs=2e-3)
+    sunk = contact_figures([stiff(way - [0, 0, 0.06])], home)
+    assert sunk["penetration_p99"] == pytest.approx(0.06, abs=5e-3)
+    aloft = contact_figures([stiff(way + [0, 0, 0.3])], home)
+    assert aloft["foot_skate_mean"] == 0.0
+    assert aloft["gap_p50"] == pytest.approx(0.3, abs=0.01)
+    assert on_floor["gap_p95"] == pytest.approx(0.0, abs=0.01)
+    assert on_floor["steps_joint_inside"] == 0.0 and sunk["steps_joint_inside"] == 1.0
+
+
+def test_a_jump_of_velocity_at_a_join_is_told_from_jerk_elsewhere() -> None:
+    x = np.concatenate([np.arange(50) * 0.05, 49 * 0.05 + np.arange(1, 51) * 0.1])
+    track = stiff(np.stack([x, 0 * x, 0 * x], axis=1))
+    joined = np.zeros(100, dtype=bool)
+    joined[49] = True
+    known = Track("jump", track.roots, track.joints, track.observer, track.valid, joined, track.plan_inside)
+    found = join_jerk([known])
+    assert found["jerk_at_joins"] == pytest.approx(50.0), "0.5 m/s within 0.1 s, gained within 0.1 s"
+    assert found["jerk_elsewhere"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_visitation_divergence_is_zero_for_the_recorded_places_and_ln2_elsewhere(home: Home) -> None:
+    recorded = home.perception.agent_roots[:, :3, 3].astype(np.float64)
+    assert visitation_divergence(home, recorded) == pytest.approx(0.0, abs=1e-9)
+    assert visitation_divergence(home, recorded + [10.0, 0, 0]) == pytest.approx(np.log(2.0))
+
+
+def test_figures_leave_out_what_was_not_seen(home: Home) -> None:
+    way = np.linspace([-2.0, -1.5, 0.25], [-2.0, 1.5, 0.25], 61)
+    jump = np.concatenate([way[:30], way[30:] + [1.5, 0.0, 0.0]])
+    track = stiff(jump)
+    valid = np.ones(61, dtype=bool)
+    valid[28:32] = False
+    seen = Track("gap", track.roots, track.joints, track.observer, valid, track.joined, track.plan_inside)
+    assert figures([seen], home)["speed_p99"] == pytest.approx(0.5)
+    assert figures([track], home)["speed_p99"] > 1.0
+    assert figures([seen], home)["seconds"] == pytest.approx(5.7)
+
+
+def test_animations_stand_in_for_missing_recordings(home: Home) -> None:
+    tracks = recorded_tracks(home)
+    assert [len(track.roots) for track in tracks] == [200]
+    assert np.isnan(tracks[0].observer).all()
 
 
 @pytest.mark.parametrize(("target", "turn"), [((5.0, 0.0, 0.2), 0.0), ((0.0, 5.0, 0.2), 1.0), ((0.0, -5.0, 0.2), -1.0)])
@@ -52,3 +153,13 @@ def test_the_chaser_turns_to_the_animal_and_walks(target: tuple[float, float, fl
     action = chase(observation)
     assert action[2] == pytest.approx(turn, abs=1e-6)
     assert action[0] == (1.0 if turn == 0.0 else 0.0)
+
+
+def test_nothing_is_left_of_an_empty_folder(tmp_path: Path) -> None:
+    """A home that does not exist is refused before anything is written."""
+    from ats_sim.envs.closed_loop import evaluate_closed_loop
+    from ats_sim.errors import HomeError
+
+    with pytest.raises(HomeError):
+        evaluate_closed_loop(tmp_path / "none", report=tmp_path / "report")
+    assert not (tmp_path / "report").exists()

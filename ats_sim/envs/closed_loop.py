@@ -1,195 +1,176 @@
-"""How the animal lives in a home: places, reaction to the observer, furniture, gait, and the recorded animal beside it.
+"""How the animal lives in a home: gait, furniture, places, reaction to the observer, and the recorded animal beside it.
 
-A *place* is a square metre of floor plan in which the animal spends a second or more; a *stop* is a spot where it is
-slower than 0.15 m/s for a second, at least 1 m from every other stop of the episode. Three observers meet the same
-seeds: one sits still, one chases (turns to the animal and walks at it at full speed), and one chases an animal that
-cannot perceive observers. The reaction is the effect size (difference of the episodes' mean distances over their pooled
-standard deviation) between the last two: what the animal's own perception changes.
+The same seeds meet observers who sit, chase and go along the recorded camera paths, and each but the first also an
+animal that cannot perceive them. What the figures mean is said where they are computed: `closed_loop_figures`,
+`closed_loop_reaction`.
 """
 
-import math
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.envs.closed_loop_config import ClosedLoopConfig
+from ats_sim.envs.closed_loop_episodes import KINDS, REPLAYS, live_all
+from ats_sim.envs.closed_loop_figures import effect_size, figures, join_jerk, speeds
+from ats_sim.envs.closed_loop_reaction import moments_of, ratio_interval, reaction
+from ats_sim.envs.closed_loop_track import Track, recorded_tracks
 from ats_sim.envs.home_env import ATSHomeEnv
-from ats_sim.geometry import heading, matrix_from_quaternion
 from ats_sim.home import Home
-from ats_sim.perception import HZ
-from ats_sim.policy import Awareness
 from ats_sim.progress import steps as progress_steps
 
-ObserverKind = Literal["sits", "chases", "chases unseen"]
-OBSERVERS: tuple[ObserverKind, ...] = ("sits", "chases", "chases unseen")
-SLOW = 0.15
-APART = 1.0
+FORMAT = "ats-closed-loop/1"
+RATIOS = (
+    *(f"{name}_p{share}" for name in ("speed", "turn_rate", "joint_velocity", "jerk") for share in (50, 95)),
+    "foot_skate_mean",
+    "penetration_p99",
+    "gap_p95",
+    "share_standing",
+    "longest_standing_s",
+    "way_m_per_minute",
+)
 
 
 @dataclass(frozen=True, eq=False)
-class Episode:
-    """One minute of life, at 10 Hz."""
+class Lives:
+    """Everything that was watched."""
 
-    roots: Array
-    """(N, 3) root positions, metres."""
-    yaw: Array
-    """(N,) headings, radians."""
-    distance: Array
-    """(N,) metres between observer and animal on the floor plan."""
-    clearance: Array
-    """(N,) signed distance of the root to anything solid, metres."""
-    penetration: Array
-    """(N,) metres that the deepest joint lies inside something."""
-    foot_skate: Array
-    """(N,) m/s that standing feet slide."""
-    support: Array
-    """(N,) seconds that the real animal was recorded around there."""
+    home: Home
+    """Where."""
+    recorded: Sequence[Track]
+    """The real animal."""
+    simulated: Mapping[str, Sequence[Track]]
+    """Tracks per kind of episode."""
+    real_time_factor: float
+    """Simulated seconds per CPU second of this process, one world at a time, without drawing."""
 
 
-def evaluate_closed_loop(home: "str | Path", config: ClosedLoopConfig | None = None) -> dict[str, Any]:
+def evaluate_closed_loop(
+    home: "str | Path", config: ClosedLoopConfig | None = None, report: Path | None = None
+) -> dict[str, Any]:
     """Watch the animal of a home for `episodes` x `seconds` under each observer and summarise.
 
+    Args:
+        home: "default", a home folder, or a `.zip` of one.
+        config: How long and how often.
+        report: Folder for closed_loop.json and closed_loop.html.
+
     Returns:
-        Plain numbers: one block per observer, `reaction`, the recorded animal's figures, and the real-time factor.
+        Plain numbers: one block per kind of episode, the recorded animal's, ratios, reactions, switches.
 
     Raises:
         HomeError: If the home is missing, damaged or has no policy.
     """
     config = config or ClosedLoopConfig()
-    count = round(config.seconds * HZ)
     env = ATSHomeEnv(home)
-    episodes: dict[ObserverKind, list[Episode]] = {kind: [] for kind in OBSERVERS}
+    try:
+        lives = watch(env, config)
+    finally:
+        env.close()
+    summary = {"episodes": config.episodes, "seconds": config.seconds, **summarise(lives)}
+    if report is not None:
+        from ats_sim.envs.closed_loop_report import write_report
+
+        write_report(report, lives, summary)
+    return summary
+
+
+def watch(env: ATSHomeEnv, config: ClosedLoopConfig) -> Lives:
+    """Live through all episodes of all kinds."""
+    home = env.world.home
+    kinds = KINDS + (REPLAYS if home.recordings else ())
+    simulated: dict[str, list[Track]] = {kind.name: [] for kind in kinds}
     start = time.process_time()
-    with progress_steps(len(OBSERVERS) * config.episodes, "closed loop") as bar:
-        for kind in OBSERVERS:
-            for seed in range(config.episodes):
-                episodes[kind].append(run_episode(env, kind, seed, count))
+    with progress_steps(len(kinds) * config.episodes, "closed loop") as bar:
+        for kind in kinds:
+            for track in live_all(env, kind, config.episodes, config.seconds):
+                simulated[kind.name].append(track)
                 bar.advance()
-    simulated = len(OBSERVERS) * config.episodes * config.seconds
-    recorded = recorded_figures(env.world.home)
-    summary: dict[str, Any] = {
-        "real_time_factor": simulated / (time.process_time() - start),
-        **{kind: summarise(rows, env.world.home) for kind, rows in episodes.items()},
+    spent = time.process_time() - start
+    frames = sum(len(track.roots) - 1 for tracks in simulated.values() for track in tracks)
+    return Lives(home, recorded_tracks(home), simulated, 0.1 * frames / spent)
+
+
+def summarise(lives: Lives) -> dict[str, Any]:
+    """Every figure of everything that was watched."""
+    recorded = figures(lives.recorded, lives.home)
+    blocks = {
+        name: figures(tracks, lives.home) | join_jerk(tracks) | {"distance_mean": float(_distances(tracks).mean())}
+        for name, tracks in lives.simulated.items()
     }
-    env.close()
-    chased = _distances(episodes["chases"])
-    return summary | {
-        "reaction": effect_size(chased, _distances(episodes["chases unseen"])),
-        "chasing_against_sitting": effect_size(chased, _distances(episodes["sits"])),
+    like = "replay" if blocks.get("replay", {}).get("seconds") else "sits"
+    return {
+        "format": FORMAT,
+        "home": lives.home.name,
+        "real_time_factor": lives.real_time_factor,
         "recorded": recorded,
+        **blocks,
+        "compared": like,
+        "ratios": {name: _ratio(blocks[like].get(name), recorded.get(name)) for name in RATIOS},
+        "reaction": reactions(lives),
+        "chasing": chasing(lives),
+        "switches": switches(lives),
     }
 
 
-def run_episode(env: ATSHomeEnv, kind: ObserverKind, seed: int, count: int) -> Episode:
-    """Live through one episode of `count` steps."""
-    aware = Awareness(observer=kind != "chases unseen")
-    observation, info = env.reset(seed=seed, options={"awareness": aware})
-    rows = []
-    for _ in range(count):
-        action = np.zeros(4, np.float32) if kind == "sits" else chase(observation)
-        observation, _, _, _, info = env.step(action)
-        place = np.asarray(observation["agent_position"], dtype=np.float64)
-        yaw = float(heading(matrix_from_quaternion(observation["agent_rotation"])))
-        figures = (info[name][0] for name in ("distance", "penetration", "foot_skate", "data_support"))
-        rows.append([*place, yaw, float(env.world.home.perception.sample_sdf(place)), *figures])
-    table = np.array(rows)
-    return Episode(table[:, :3], table[:, 3], table[:, 5], table[:, 4], table[:, 6], table[:, 7], table[:, 8])
+def reactions(lives: Lives) -> dict[str, Any]:
+    """The reaction to an approaching observer: recorded, simulated under the same observers, and with them hidden."""
+    rng = np.random.default_rng(0)
+    groups = {"recorded": moments_of(lives.recorded)}
+    groups |= {name: moments_of(tracks) for name, tracks in lives.simulated.items() if not name.startswith("sits")}
+    shown: dict[str, Any] = {}
+    for name, moments in groups.items():
+        fitted = reaction(moments, rng)
+        shown[name] = None if fitted is None else asdict(fitted)
+    if shown["recorded"] is not None and shown.get("replay") is not None:
+        shown["ratio"] = shown["replay"]["slope"] / shown["recorded"]["slope"]
+        shown["ratio_interval"] = ratio_interval(groups["recorded"], groups["replay"], rng)
+    return shown
 
 
-def chase(observation: dict[str, Array]) -> Array:
-    """The action (4,) that turns to the first agent and walks at it."""
-    offset = observation["agent_position"][:2] - observation["observer_position"][:2]
-    forward = matrix_from_quaternion(observation["observer_rotation"])[:2, 2]
-    turn = math.atan2(offset[1], offset[0]) - math.atan2(forward[1], forward[0])
-    turn = math.atan2(math.sin(turn), math.cos(turn))
-    walk = 1.0 if abs(turn) < 0.7 else 0.0
-    return np.array([walk, 0.0, np.clip(turn * HZ / (math.pi / 2), -1.0, 1.0), 0.0], dtype=np.float32)
-
-
-def places(track: Array) -> int:
-    """Count the square metres in which a track (N, 3) at 10 Hz spends a second or more."""
-    cells = np.floor(track[:, :2] / APART).astype(int)
-    _, visits = np.unique(cells, axis=0, return_counts=True)
-    return int((visits >= HZ).sum())
-
-
-def stops(track: Array) -> int:
-    """Count the distinct stops in a track (N, 3) at 10 Hz."""
-    found: list[Array] = []
-    for start in range(0, len(track) - HZ, HZ // 2):
-        piece = track[start : start + HZ + 1]
-        slow = np.linalg.norm(np.diff(piece, axis=0), axis=1).max() * HZ < SLOW
-        if slow and all(np.linalg.norm(piece.mean(0) - other) > APART for other in found):
-            found.append(piece.mean(0))
-    return len(found)
-
-
-def effect_size(first: Array, second: Array) -> float:
-    """Cohen's d of two samples (N,), (M,): difference of the means over the pooled standard deviation."""
-    pooled = math.sqrt(0.5 * (np.var(first) + np.var(second)))
-    return float((np.mean(first) - np.mean(second)) / max(pooled, 1e-9))
-
-
-def motion_figures(roots: Array, yaw: Array) -> dict[str, float]:
-    """Speed (m/s) and turn rate (rad/s) percentiles of a track (N, 3), (N,) at 10 Hz."""
-    speed = np.linalg.norm(np.diff(roots[:, :2], axis=0), axis=1) * HZ
-    turn = np.abs(np.diff(np.unwrap(yaw))) * HZ
+def chasing(lives: Lives) -> dict[str, float]:
+    """What perceiving a chaser changes: effect sizes (Cohen's d over episodes) of mean distance and of way."""
+    seen, hidden = lives.simulated["chases"], lives.simulated["chases, observer hidden"]
     return {
-        f"{name}_p{share}": float(np.percentile(values, share))
-        for name, values in (("speed", speed), ("turn_rate", turn))
-        for share in (50, 95)
+        "distance_effect": effect_size(_distances(seen), _distances(hidden)),
+        "speed_effect": effect_size(_mean_speeds(seen), _mean_speeds(hidden)),
+        "distance_against_sitting": effect_size(_distances(seen), _distances(lives.simulated["sits"])),
     }
 
 
-def summarise(episodes: list[Episode], home: Home) -> dict[str, float]:
-    """Figures of all episodes under one observer: medians over episodes, sums and percentiles over their steps."""
-    roots = np.concatenate([episode.roots for episode in episodes])
-    motion = [motion_figures(episode.roots, episode.yaw) for episode in episodes]
-    return {
-        "places_median": float(np.median([places(episode.roots) for episode in episodes])),
-        "stops_median": float(np.median([stops(episode.roots) for episode in episodes])),
-        "distance_mean": float(_distances(episodes).mean()),
-        "path_m_median": float(np.median([_length(episode.roots) for episode in episodes])),
-        **{name: float(np.mean([row[name] for row in motion])) for name in motion[0]},
-        "steps_root_inside": int(sum((episode.clearance < 0.0).sum() for episode in episodes)),
-        "penetration_p99": float(np.percentile(np.concatenate([e.penetration for e in episodes]), 99)),
-        "foot_skate_mean": float(np.mean([episode.foot_skate.mean() for episode in episodes])),
-        "share_in_data_support": float(np.mean(np.concatenate([e.support for e in episodes]) > 0.0)),
-        "visitation_divergence": visitation_divergence(home, roots),
-    }
+def switches(lives: Lives) -> dict[str, dict[str, float]]:
+    """What hiding the scene or the past changes beside a sitting observer: effect sizes, switched on less off."""
+    found: dict[str, dict[str, float]] = {}
+    seen = lives.simulated["sits"]
+    for name in ("scene", "past"):
+        hidden = lives.simulated[f"sits, {name} hidden"]
+        found[name] = {
+            "planned_inside_effect": effect_size(_planned_inside(seen), _planned_inside(hidden)),
+            "planned_inside_on": float(_planned_inside(seen).mean()),
+            "planned_inside_off": float(_planned_inside(hidden).mean()),
+            "speed_effect": effect_size(_mean_speeds(seen), _mean_speeds(hidden)),
+            "jerk_ratio_on": join_jerk(seen).get("jerk_ratio", 0.0),
+            "jerk_ratio_off": join_jerk(hidden).get("jerk_ratio", 0.0),
+        }
+    return found
 
 
-def visitation_divergence(home: Home, roots: Array, cell: float = 0.5) -> float:
-    """Jensen-Shannon divergence (nats, at most ln 2) between where these roots (N, 3) and the recorded ones were."""
-    recorded = home.perception.agent_roots[:, :2, 3]
-    low = np.minimum(recorded.min(0), roots[:, :2].min(0)) - cell
-    counts = []
-    for points in (recorded, roots[:, :2]):
-        cells = ((points - low) / cell).astype(np.int64)
-        counts.append(np.bincount(cells[:, 0] * 10_000 + cells[:, 1], minlength=0))
-    length = max(map(len, counts))
-    p, q = (np.pad(c, (0, length - len(c))) / c.sum() for c in counts)
-    middle = 0.5 * (p + q)
-    return float(sum(0.5 * (part[part > 0] * np.log(part[part > 0] / middle[part > 0])).sum() for part in (p, q)))
+def _ratio(simulated: float | None, recorded: float | None) -> float | None:
+    """Simulated over recorded; None where either is unknown or the recorded one is 0."""
+    return simulated / recorded if simulated is not None and recorded else None
 
 
-def recorded_figures(home: Home) -> dict[str, float]:
-    """The recorded animal's speed and turn-rate percentiles, from the animations in the home's `agent.glb`."""
-    rows = [
-        motion_figures(clip.T_world_root[:, :3, 3], heading(clip.T_world_root[:, :3, :3]))
-        for clip in home.animations
-        if len(clip.time) > HZ
-    ]
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} if rows else {}
+def _distances(tracks: Sequence[Track]) -> Array:
+    return np.array([track.distance.mean() for track in tracks])
 
 
-def _distances(episodes: list[Episode]) -> Array:
-    return np.array([episode.distance.mean() for episode in episodes])
+def _mean_speeds(tracks: Sequence[Track]) -> Array:
+    return np.array([speeds(track.places).mean() for track in tracks])
 
 
-def _length(roots: Array) -> float:
-    return float(np.linalg.norm(np.diff(roots, axis=0), axis=1).sum())
+def _planned_inside(tracks: Sequence[Track]) -> Array:
+    return np.array([track.plan_inside.mean() for track in tracks])

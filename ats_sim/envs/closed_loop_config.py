@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class ClosedLoopConfig:
     """How long and how often to watch."""
 
-    episodes: int = 30
+    episodes: int = 50
     """Seeded episodes per observer."""
     seconds: float = 60.0
     """Length of an episode."""

@@ -1,0 +1,181 @@
+"""closed_loop.json and closed_loop.html: how the animal lives, beside how the recorded one lived, in one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ats_sim import __version__
+from ats_sim.arrays import Array
+from ats_sim.envs.closed_loop_figures import joint_velocities, speeds, turn_rates
+from ats_sim.envs.closed_loop_pictures import heat_map, plot_svg, png_source, quantiles_svg
+from ats_sim.envs.closed_loop_reaction import curve, moments_of
+from ats_sim.envs.closed_loop_track import Track
+from ats_sim.files import atomic_path, write_json
+
+if TYPE_CHECKING:
+    from ats_sim.envs.closed_loop import Lives
+
+STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}"
+    "table{border-collapse:collapse;margin:.6em 0}"
+    "td,th{padding:.15em .8em;text-align:right;border-bottom:1px solid #ddd}"
+    "td:first-child,th:first-child{text-align:left}.far{color:#b00020;font-weight:600}.near{color:#00695c}"
+    "figure{display:inline-block;margin:0 1.2em 1em 0;vertical-align:top}figcaption{color:#555}img{max-width:100%}"
+)
+SHOWN = (
+    ("speed_p50", "speed, median, m/s"),
+    ("speed_p95", "speed, 95th percentile, m/s"),
+    ("turn_rate_p50", "turn rate, median, rad/s"),
+    ("turn_rate_p95", "turn rate, 95th percentile, rad/s"),
+    ("joint_velocity_p50", "joints, median, rad/s"),
+    ("joint_velocity_p95", "joints, 95th percentile, rad/s"),
+    ("jerk_p95", "jerk, 95th percentile, m/s³"),
+    ("foot_skate_mean", "foot skate, mean, m/s"),
+    ("penetration_p95", "deepest joint inside something, 95th percentile, m"),
+    ("penetration_p99", "the same, 99th percentile, m"),
+    ("steps_joint_inside", "share of steps with a joint more than 1 cm inside"),
+    ("gap_p95", "air under the body, 95th percentile, m"),
+    ("steps_root_inside", "steps with the root inside something"),
+    ("share_standing", "share of time standing"),
+    ("longest_standing_s", "longest standing still, s"),
+    ("places_median", "places per track"),
+    ("stops_median", "stops per track"),
+    ("way_m_per_minute", "way, m per minute"),
+    ("share_in_data_support", "share of time where the animal was recorded"),
+    ("visitation_divergence", "visitation divergence, nats (at most .69)"),
+    ("jerk_ratio", "jerk where plans join over elsewhere"),
+    ("distance_mean", "mean distance to the observer, m"),
+    ("seconds", "seconds watched"),
+)
+FAR = 2.0
+"""Ratios beyond this factor are marked."""
+
+
+def write_report(folder: Path, lives: Lives, summary: Mapping[str, Any]) -> None:
+    """Write both files; the page needs no other file and no network."""
+    write_json(folder / "closed_loop.json", summary)
+    page = html(lives, summary)
+    with atomic_path(folder / "closed_loop.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def html(lives: Lives, summary: Mapping[str, Any]) -> str:
+    """The whole page."""
+    name = escape(lives.home.name)
+    parts = [
+        f"<h1>Life in {name}</h1>",
+        f"<p>{summary['episodes']} episodes of {summary['seconds']:g} s per observer, ats-sim {__version__}; "
+        f"{summary['real_time_factor']:.1f} simulated seconds per CPU second.</p>",
+        "<h2>Reaction to somebody who comes nearer</h2>",
+        _reaction(lives, summary),
+        "<h2>Where it is</h2>",
+        _heat_maps(lives),
+        "<h2>How it moves</h2>",
+        _quantiles(lives, summary["compared"]),
+        "<h2>Figures</h2>",
+        _figures(lives, summary),
+        "<h2>What hiding something changes</h2>",
+        _switches(summary),
+    ]
+    head = "<!doctype html><html lang=en><head><meta charset=utf-8>"
+    return f"{head}<title>Life in {name}</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>"
+
+
+def _reaction(lives: Lives, summary: Mapping[str, Any]) -> str:
+    about = (
+        "<p>m/s of retreat over the next second per m/s of approach over the last 0.8 s, within 2.5 m, compared at "
+        "the same distance and the same momentum of the animal; above 0 it gives way. Intervals: 95&nbsp;%, "
+        "bootstrapped over videos or episodes. <em>Replay</em> walks the recorded camera paths.</p>"
+    )
+    rows, lines = [], {}
+    for name, row in summary["reaction"].items():
+        if isinstance(row, Mapping):
+            tracks = lives.recorded if name == "recorded" else lives.simulated[name]
+            centres, means, counts = curve(moments_of(tracks))
+            kept = counts >= 20
+            if name == "recorded" or name.startswith("replay") or "recorded" not in lines:
+                lines[name] = (centres[kept], means[kept])
+            interval = f"{row['low']:.3f} to {row['high']:.3f}"
+            rows.append([name, *(f"{row[k]:.3f}" for k in ("slope",)), interval, f"{row['contrast']:.2f}"])
+            rows[-1] += [str(row["moments"]), str(row["approached"])]
+    if not rows:
+        return about + "<p>Too few meetings to tell.</p>"
+    table = _table(["", "reaction", "interval", "contrast (d)", "moments", "approached"], rows)
+    ratio = ""
+    if "ratio" in summary["reaction"]:
+        low, high = summary["reaction"]["ratio_interval"]
+        ratio = f"<p>Simulated over recorded: <b>{summary['reaction']['ratio']:.2f}</b> ({low:.2f} to {high:.2f}).</p>"
+    plot = plot_svg("retreat at the same distance", "approach, m/s", "m/s", lines, (-1.0, 1.0), (-0.5, 0.5))
+    chased = summary["chasing"]
+    return (
+        f"{about}{table}{ratio}<figure>{plot}</figure><p>A chaser who is perceived, against one who is not (Cohen's d "
+        f"over episodes): distance {chased['distance_effect']:+.2f}, speed {chased['speed_effect']:+.2f}.</p>"
+    )
+
+
+def _heat_maps(lives: Lives) -> str:
+    volume = lives.home.perception
+    shown = {"recorded": lives.recorded} | {
+        name: tracks for name, tracks in lives.simulated.items() if tracks and "hidden" not in name
+    }
+    maps = [(name, heat_map(volume, _pooled(tracks, lambda track: track.places))) for name, tracks in shown.items()]
+    return "".join(
+        f"<figure><img src='{png_source(picture)}' alt='visits, {escape(name)}' width=250>"
+        f"<figcaption>{escape(name)}</figcaption></figure>"
+        for name, picture in maps
+    )
+
+
+def _quantiles(lives: Lives, like: str) -> str:
+    both = {"recorded": lives.recorded, like: lives.simulated[like]}
+    plots = (
+        ("speed", "m/s", lambda track: speeds(track.places)),
+        ("turn rate", "rad/s", lambda track: turn_rates(track.yaw)),
+        ("joint velocity", "rad/s", lambda track: joint_velocities(track.joints)),
+    )
+    return "".join(
+        f"<figure>{quantiles_svg(name, unit, {who: _pooled(tracks, of) for who, tracks in both.items()})}</figure>"
+        for name, unit, of in plots
+    )
+
+
+def _pooled(tracks: Sequence[Track], of: Any) -> Array:
+    """A figure of all valid pieces in one array."""
+    found = [of(piece) for track in tracks for piece in track.pieces()]
+    return np.concatenate(found) if found else np.zeros((0, 3))
+
+
+def _figures(lives: Lives, summary: Mapping[str, Any]) -> str:
+    names = ["recorded", *(name for name, tracks in lives.simulated.items() if tracks)]
+    like = summary["compared"]
+    rows = []
+    for key, title in SHOWN:
+        values = [summary[name].get(key) for name in names]
+        ratio = summary["ratios"].get(key)
+        rows.append([title, *("" if value is None else f"{value:.3g}" for value in values), _ratio(ratio)])
+    return _table(["", *names, f"{like} / recorded"], rows)
+
+
+def _ratio(value: float | None) -> str:
+    if value is None:
+        return ""
+    near = 1.0 / FAR <= value <= FAR
+    return f"<span class={'near' if near else 'far'}>{value:.2f}</span>"
+
+
+def _switches(summary: Mapping[str, Any]) -> str:
+    keys = list(next(iter(summary["switches"].values())))
+    rows = [[key.replace("_", " "), *(f"{row[key]:.3f}" for row in summary["switches"].values())] for key in keys]
+    return _table(["", *(f"{name} hidden" for name in summary["switches"])], rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; cells may hold markup, so whoever fills them escapes names."""
+    top = "".join(f"<th>{cell}</th>" for cell in head)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><tr>{top}</tr>{body}</table>"
