@@ -54,7 +54,7 @@ class FlatMap:
         """Values (...) at floor points (..., 2)."""
         grid = (np.asarray(xy, dtype=np.float64) - self.low) / self.cell
         last = np.array(self.values.shape) - 1
-        inside = ((grid >= 0.0) & (grid <= last)).all(-1)
+        inside = np.asarray(((grid >= 0.0) & (grid <= last)).all(-1))
         corner = np.clip(np.where(inside[..., None], grid, 0.0).astype(np.int64), 0, last - 1)
         u, v = np.moveaxis(grid - corner, -1, 0)
         i, j = corner[..., 0], corner[..., 1]

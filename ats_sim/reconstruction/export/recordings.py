@@ -24,8 +24,10 @@ FEWEST = 2
 def recordings(cameras: Cameras, motions: Mapping[str, VideoMotion], T_home_scene: Array) -> list[Recording]:
     """One recording per accepted video that shows the agent, on the motion's 10 Hz clock."""
     found = []
-    for name, video in cameras.accepted().items():
-        if name not in motions or int(video.registered.sum()) < FEWEST or len(motions[name].time) < FEWEST:
+    for name, video in cameras.videos.items():
+        if not video.accepted or name not in motions:
+            continue
+        if int(video.registered.sum()) < FEWEST or len(motions[name].time) < FEWEST:
             continue
         motion, times = motions[name], video.times[video.registered]
         poses = interpolate_poses(times, T_home_scene @ video.T_world_camera[video.registered], motion.time)
