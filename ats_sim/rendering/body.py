@@ -29,6 +29,11 @@ class Creases:
     """(V' - V,) face whose normal each added vertex takes."""
 
     @classmethod
+    def none(cls, mesh: TriangleMesh) -> Creases:
+        """No split corners: enough where nobody sees the normals."""
+        return cls(mesh.faces, np.arange(len(mesh.vertices)), np.zeros(0, dtype=np.int64))
+
+    @classmethod
     def of(cls, mesh: TriangleMesh) -> Creases:
         """Split corners whose face turns away from the smooth normal by more than 30 degrees."""
         face_normals = unit(mesh.face_normals())
@@ -88,12 +93,24 @@ class Body:
         shape, skin = (mesh.mesh, Skin.of(mesh)) if isinstance(mesh, SkinnedMesh) else (mesh, None)
         if not len(shape.faces):
             raise RenderError("mesh without triangles: nothing to draw.")
-        body = cls(shape, label, Creases.of(shape), skin=skin, **looks)
+        body = cls(shape, label, Creases.none(shape), skin=skin, **looks)
         if not 0.0 < body.opacity <= 1.0:
             raise RenderError(f"opacity {body.opacity}: must lie above 0 and not above 1.")
-        if body.opacity < 1.0:
+        if body.is_glass:
             body.unlit, body.casts_shadow = True, False
+        if body.shows_normals:
+            body.creases = Creases.of(shape)
         return body
+
+    @property
+    def is_glass(self) -> bool:
+        """Whether one sees through it."""
+        return self.opacity < 1.0
+
+    @property
+    def shows_normals(self) -> bool:
+        """Whether its normals matter for its colour."""
+        return not self.unlit or self.is_glass
 
     @property
     def colors(self) -> Array:

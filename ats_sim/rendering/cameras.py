@@ -1,4 +1,4 @@
-"""Where to look from: through the observer's eyes, over the observer's shoulder, or down on the whole home."""
+"""Where to look from: through the observer's or an agent's eyes, over a shoulder, or down on the whole home."""
 
 from __future__ import annotations
 
@@ -7,19 +7,59 @@ from collections.abc import Callable
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.geometry import Intrinsics, look_at
+from ats_sim.geometry import Intrinsics, inverse, look_at, rigid
+from ats_sim.mesh import SkinnedMesh
 from ats_sim.rendering.frame import Camera
+from ats_sim.skeleton import Skeleton
 
 BEHIND, ABOVE, BESIDE = 1.35, 0.45, 0.6
 AHEAD, BELOW = 1.7, 0.8
 CUT_HEIGHT = 2.0
 TILT = np.radians(24.0)
 WALL_CLEARANCE = 0.12
+BEFORE_NOSE = 0.01
+EYE_LEVEL = 0.6
+"""Height of an agent's eyes within its head, 0 at the chin and 1 at the top."""
 
 
 def observer_camera(intrinsics: Intrinsics, T_world_camera: Array) -> Camera:
     """What the observer sees from the eyes' pose (4, 4)."""
     return Camera(intrinsics, T_world_camera)
+
+
+def agent_camera(intrinsics: Intrinsics, skinned: SkinnedMesh, T_world_root: Array, joint_rotations: Array) -> Camera:
+    """What an agent sees whose root is at a pose (4, 4) and whose joints are turned by (J, 3) axis-angle.
+
+    The camera sits just before the nose at the height of the eyes, so that the agent's head is never in its view, and
+    looks along the head's forward axis: the one that is the root's x in the rest pose.
+    """
+    head = head_joint(skinned.skeleton)
+    T_world_head = skinned.skeleton.forward_kinematics(T_world_root, joint_rotations)[head]
+    return Camera(intrinsics, T_world_head @ inverse(skinned.skeleton.rest_transforms[head]) @ T_root_eyes(skinned))
+
+
+def head_joint(skeleton: Skeleton) -> int:
+    """The joint called "head", else the highest leaf before the root in the rest pose, else the highest leaf."""
+    if "head" in skeleton.joint_names:
+        return skeleton.joint_names.index("head")
+    places = skeleton.rest_transforms[:, :3, 3]
+    leaves = np.setdiff1d(np.arange(skeleton.num_joints), skeleton.joint_parents)
+    ahead = leaves[places[leaves, 0] > 0.0]
+    candidates = ahead if len(ahead) else leaves
+    return int(candidates[np.argmax(places[candidates, 2])])
+
+
+def T_root_eyes(skinned: SkinnedMesh) -> Array:
+    """(4, 4) camera pose just before the nose in the rest pose, root frame."""
+    head = head_joint(skinned.skeleton)
+    strongest = np.take_along_axis(skinned.skin_joints, skinned.skin_weights.argmax(1)[:, None], axis=1)[:, 0]
+    skull = skinned.mesh.vertices[strongest == head]
+    if not len(skull):
+        skull = skinned.skeleton.rest_transforms[head, :3, 3][None]
+    low, high = skull.min(0), skull.max(0)
+    eyes = np.array([high[0] + BEFORE_NOSE, 0.5 * (low[1] + high[1]), low[2] + EYE_LEVEL * (high[2] - low[2])])
+    # Columns: right is -y, down is -z, forward is x of the root.
+    return rigid(np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]), eyes)
 
 
 def third_person_camera(

@@ -61,15 +61,14 @@ class Drawn:
             bend = context.buffer(reserve=MAX_JOINTS * BYTES_PER_JOINT)
             bend.write(_rows(body))
         shape = ["SKINNED"] if skin else []
-        has_normals = not body.unlit or body.opacity < 1.0
-        layout = "3f 3f" if has_normals else "3f 3x4"
-        names = ("in_position", "in_normal") if has_normals else ("in_position",)
+        shown = ("3f 3f", "in_position", "in_normal") if body.shows_normals else ("3f", "in_position")
         program = programs.get(SURFACE_VERTEX, SURFACE_FRAGMENT, *shape, *kind, *_light_defines(body))
-        draw = context.vertex_array(program, [(geometry, layout, *names), looks, *skin], index_buffer=indices)
+        draw = context.vertex_array(program, [(geometry, *shown), looks, *skin], index_buffer=indices)
         cast = None
         if body.casts_shadow:
+            place = "3f 3x4" if body.shows_normals else "3f"
             caster = programs.get(SHADOW_VERTEX, SHADOW_FRAGMENT, *shape)
-            cast = context.vertex_array(caster, [(geometry, "3f 3x4", "in_position"), *skin], index_buffer=indices)
+            cast = context.vertex_array(caster, [(geometry, place, "in_position"), *skin], index_buffer=indices)
         return cls(body, geometry, draw, cast, texture, bend, tuple(others), None if skin else chunks)
 
     def reshape(self) -> None:
@@ -95,7 +94,7 @@ def columns(matrix: Array) -> bytes:
 
 
 def _light_defines(body: Body) -> tuple[str, ...]:
-    if body.opacity < 1.0:
+    if body.is_glass:
         return ("NORMALS", "GLASS")
     return () if body.unlit else ("NORMALS", "LIT")
 
@@ -120,6 +119,8 @@ def _weights(context: Any, joints: Array, weights: Array, source: Array) -> tupl
 
 def _geometry(body: Body) -> bytes:
     positions = body.mesh.vertices[body.creases.source]
+    if not body.shows_normals:
+        return np.ascontiguousarray(positions, dtype=np.float32).tobytes()
     return np.concatenate([positions, body.creases.normals(body.mesh)], axis=1, dtype=np.float32).tobytes()
 
 

@@ -34,7 +34,7 @@ class SurfacePass:
         surfaces.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         if camera.cut_height is not None:
             context.enable_direct(GL_CLIP_DISTANCE0)
-        solid = [drawn for drawn in visible if drawn.body.opacity == 1.0]
+        solid = [drawn for drawn in visible if not drawn.body.is_glass]
         prepared: set[Any] = set()
         for is_unlit in (False, True):
             if is_unlit:
@@ -46,7 +46,7 @@ class SurfacePass:
         context.disable_direct(GL_CLIP_DISTANCE0)
         self._draw_sky(camera, lighting)
         if len(solid) < len(visible):
-            glass = [drawn for drawn in visible if drawn.body.opacity < 1.0]
+            glass = [drawn for drawn in visible if drawn.body.is_glass]
             self._draw_glass(surfaces, glass, camera, T_clip_world, prepared)
 
     def _draw_sky(self, camera: Camera, lighting: Lighting) -> None:

@@ -12,8 +12,9 @@ from ats_sim.errors import RenderError
 from ats_sim.mesh import SkinnedMesh, TriangleMesh
 from ats_sim.rendering.body import Body, Looks, Shelf
 from ats_sim.rendering.frame import Camera, Frame, Lighting
+from ats_sim.rendering.gl_bodies import Drawn, Programs
 from ats_sim.rendering.gl_light import LightPass
-from ats_sim.rendering.gl_surfaces import Drawn, Programs, SurfacePass
+from ats_sim.rendering.gl_surfaces import SurfacePass
 from ats_sim.rendering.gl_target import Target
 
 

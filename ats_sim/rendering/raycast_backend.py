@@ -89,8 +89,8 @@ class RaycastRenderer:
         self._check_open()
         lighting = lighting or Lighting()
         visible = [traced for traced in self._shelf if traced.body.visible]
-        visible.sort(key=lambda traced: traced.body.opacity < 1.0)
-        solid = [traced for traced in visible if traced.body.opacity == 1.0]
+        visible.sort(key=lambda traced: traced.body.is_glass)
+        solid = [traced for traced in visible if not traced.body.is_glass]
         hits = Hits.along(camera)
         _meet(hits, solid, camera, first=0)
         rgb = _solid_colors(solid, hits, lighting)
@@ -99,7 +99,7 @@ class RaycastRenderer:
         for number, traced in enumerate(visible):
             pixels = np.nonzero(hits.body == number)[0]
             labels[pixels] = traced.body.label
-            if traced.body.opacity < 1.0:
+            if traced.body.is_glass:
                 rgb[pixels] = _seen_through(traced, hits, pixels, rgb[pixels])
         depth = np.where(hits.body < 0, 0.0, hits.skipped + hits.distance).astype(np.float32)
         shape = (camera.intrinsics.height, camera.intrinsics.width)

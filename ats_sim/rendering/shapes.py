@@ -10,6 +10,8 @@ from ats_sim.mesh import TriangleMesh, merge
 SIDES = 20
 COAT, SKIN, HAIR = (70, 98, 128), (222, 180, 150), (74, 58, 48)
 GOLD = (255, 196, 48)
+EYES, WAIST, LOWEST = 1.4, 0.98, 0.6
+"""Heights of the standing figure's eyes and waist, and of its eyes when it crouches lowest, metres."""
 
 
 def lathe(radii: Array, heights: Array, color: tuple[int, int, int]) -> TriangleMesh:
@@ -33,12 +35,11 @@ def ball(radius: float, middle: Array, color: tuple[int, int, int]) -> TriangleM
 
 
 def person(eye_height: float) -> TriangleMesh:
-    """A plain standing figure facing +x, feet at z = 0, eyes at eye_height metres."""
-    scale = eye_height / 1.4
+    """A plain figure facing +x, feet at z = 0, eyes at eye_height metres: below 1.4 m it crouches."""
     profile = np.array(
         [
             [0.001, 0.0], [0.11, 0.01], [0.12, 0.10], [0.13, 0.55], [0.17, 0.72], [0.17, 0.85],
-            [0.15, 0.98], [0.19, 1.14], [0.17, 1.22], [0.07, 1.27], [0.06, 1.31], [0.001, 1.32],
+            [0.15, WAIST], [0.19, 1.14], [0.17, 1.22], [0.07, 1.27], [0.06, 1.31], [0.001, 1.32],
         ]
     )  # fmt: skip
     coat = lathe(profile[:, 0], profile[:, 1], COAT)
@@ -46,9 +47,39 @@ def person(eye_height: float) -> TriangleMesh:
     coat = TriangleMesh(coat.vertices * [0.75, 1.15, 1.0], coat.faces, colors=coat.colors)
     head = ball(0.115, np.array([0.0, 0.0, 1.42]), SKIN)
     hair = ball(0.122, np.array([-0.025, 0.0, 1.445]), HAIR)
-    nose = ball(0.02, np.array([0.118, 0.0, 1.4]), SKIN)
+    nose = ball(0.02, np.array([0.118, 0.0, EYES]), SKIN)
     whole = merge([coat, head, hair, nose])
-    return TriangleMesh(whole.vertices * scale, whole.faces, colors=whole.colors)
+    scale = eye_height / min(max(eye_height, LOWEST), EYES)
+    return TriangleMesh(_crouched(whole.vertices, eye_height / scale) * scale, whole.faces, colors=whole.colors)
+
+
+def _crouched(vertices: Array, eye_height: float) -> Array:
+    """Fold what is below the waist until the eyes are at a height; knees and coat go wide."""
+    vertices = vertices.astype(np.float64)
+    drop = EYES - eye_height
+    legs = np.minimum(vertices[:, 2], WAIST)
+    width = 1.0 + 0.9 * drop / WAIST * np.sin(np.pi * legs / WAIST)
+    vertices[:, :2] *= width[:, None]
+    vertices[:, 2] -= drop * legs / WAIST
+    return vertices
+
+
+def tubes(points: Array, radius: float, colors: Array) -> TriangleMesh:
+    """A three-sided tube along each of n lines (n, K, 3) in its own colour (n, 3) uint8, metres."""
+    points = np.asarray(points, dtype=np.float64)
+    lines, count = points.shape[:2]
+    along = np.gradient(points, axis=1) if count > 1 else np.zeros_like(points)
+    side = np.stack([-along[..., 1], along[..., 0], np.zeros((lines, count))], axis=-1)
+    length = np.linalg.norm(side, axis=-1, keepdims=True)
+    side = np.where(length > 1e-9, side / np.maximum(length, 1e-9), [0.0, 1.0, 0.0])
+    angle = np.pi * np.array([0.5, 7.0 / 6.0, 11.0 / 6.0])[:, None]
+    ring = radius * (np.cos(angle) * side[:, :, None] + np.sin(angle) * np.array([0.0, 0.0, 1.0]))
+    index = np.arange(lines * count * 3).reshape(lines, count, 3)
+    here, there = index[:, :-1], index[:, 1:]
+    here_next, there_next = np.roll(here, -1, axis=2), np.roll(there, -1, axis=2)
+    faces = np.stack([here, here_next, there_next, here, there_next, there], axis=-1).reshape(-1, 3)
+    painted = np.repeat(colors, 3 * count, axis=0)
+    return TriangleMesh((points[:, :, None] + ring).reshape(-1, 3), faces, colors=painted)
 
 
 def goal_marker() -> TriangleMesh:
