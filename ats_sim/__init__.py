@@ -12,5 +12,6 @@ if "ATSHome-v0" not in gymnasium.registry:
     gymnasium.register(
         id="ATSHome-v0",
         entry_point="ats_sim.envs.home_env:ATSHomeEnv",
+        vector_entry_point="ats_sim.envs.vector_env:ATSHomeVectorEnv",
         max_episode_steps=600,
     )

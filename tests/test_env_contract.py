@@ -273,7 +273,7 @@ def test_nothing_works_before_the_first_reset(home: Path) -> None:
 
 
 BAD_OPTIONS = {
-    "obs_mode": "pixels", "task": "follow", "camera": "cat", "width": 10, "height": 10**6, "num_agents": 0,
+    "obs_mode": "pixels", "task": "chase", "camera": "cat", "width": 10, "height": 10**6, "num_agents": 0,
     "replan_every": 0, "observer_radius": 3.0, "observer_speed": float("nan"),
 }  # fmt: skip
 

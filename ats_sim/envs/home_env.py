@@ -1,32 +1,35 @@
 """`ATSHome-v0`: you are the observer in a home where a learned animal lives (Gymnasium, 10 Hz).
 
-The observation, action and option tables are in the class docstring. Everything random comes from `reset(seed=...)`;
-the same seed and actions give the same bits on the same machine, in any process.
+The observation, action, reward and info tables are in the class docstring, the options in `ats_sim.envs.options`.
+Everything random comes from `reset(seed=...)`; the same seed and actions give the same bits on the same machine, in any
+process, and in the vector environment.
 """
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
 
+import ats_sim.envs.probes as probes
 from ats_sim.arrays import Array
+from ats_sim.envs.information import information
 from ats_sim.envs.keys import keys_to_action
-from ats_sim.envs.observations import MAX_DEPTH, info_of, observation_space, state_of
-from ats_sim.envs.pictures import CAMERAS, Pictures
-from ats_sim.errors import AtsError, ConfigError
-from ats_sim.geometry import Intrinsics
+from ats_sim.envs.observations import StateLayout, observation_space
+from ats_sim.envs.options import RENDER_MODES, EnvOptions
+from ats_sim.envs.pictures import Pictures
+from ats_sim.envs.situation import situation
+from ats_sim.envs.tasks import TASKS
+from ats_sim.errors import ArrayError, AtsError, ConfigError
 from ats_sim.home import Home
-from ats_sim.observer import ObserverOptions
-from ats_sim.planning import Mind
+from ats_sim.observer import checked_action
+from ats_sim.planning import Mind, think
 from ats_sim.snapshot import pack, pack_rng, unpack, unpack_rng
 from ats_sim.world import World
 
-TASKS = ("free",)
-OBS_MODES = ("state", "rgbd")
-SMALLEST, LARGEST = 36, 4096  # pixels; learning libraries refuse smaller pictures
-FIELD_OF_VIEW = float(np.deg2rad(60.0))
+TASK_PREFIX = "task_"
+AT_REST = np.zeros(4)
 
 
 class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
@@ -38,87 +41,67 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
     quaternion xyzw of the camera (OpenCV axes), `observer_velocity (6,)` linear then angular, and for A agents one
     after the other `agent_position (3A,)`, `agent_rotation (4A,)`, `agent_velocity (6A,)`, `agent_joints (3JA,)`
     axis-angle, `agent_visible (A,)` share of the body in view. With `obs_mode="rgbd"` also `rgb (H, W, 3)` uint8 and
-    `depth (H, W, 1)` float32 metres, 0 where nothing is.
+    `depth (H, W, 1)` float32 metres, 0 where nothing is, and with `segmentation=True` `segmentation (H, W, 1)` uint8:
+    0 nothing, 1 the home, 2 + i agent i, 255 what is drawn over the picture. `ats_sim.envs.observer_frame` turns the
+    state into one vector in the observer's own frame, which is easier to learn from.
 
-    Info: `goal (A, 3)`, `planned_path (A, 56, 3)`, `distance`, `visibility`, `penetration`, `foot_skate`,
-    `data_support` and `blocked`, each `(A,)`, `observer_support`, `time`, and `task`, the terms of the reward.
+    Reward: the sum of the task's terms, which are named in `info["task"]`; a good step is worth about 1. With several
+    animals it is about the first.
 
-    `reset(options=...)` takes what `ats_sim.reset_options.read_reset_options` documents. The reward of the free task
-    is 0 and it never terminates; the time limit is Gymnasium's.
+    - `free`: always 0, never ends.
+    - `follow`: stay 1 to 2 m behind the animal. `band` up to 0.6 in that distance, `facing` up to 0.2 for looking at
+      it, `behind` up to 0.2, `shaping` 2 per metre nearer to the band, `scared` -1 while it flees. Never ends.
+    - `approach`: come within 0.6 m (or reach). `shaping` 1 per 0.14 m nearer, `hurry` down to -0.5 for walking fast
+      within 1.5 m, `success` 10, `scared` -10; both end the episode.
+    - `film`: `visible` up to 0.4, `centred` up to 0.3, `size` up to 0.3 for filling 0.2 to 0.5 of the picture,
+      `steady` down to -1 for jerk. Never ends.
 
-    `snapshot()`, `restore()`, `sample_futures()` and `steer()` are reached through `env.unwrapped`. Pickling and
-    `copy.deepcopy` keep the state.
+    "It flees": it moves away from an observer within 2 m, faster than 0.35 m/s for half a second. Shaping is the
+    difference of a potential under `shaping_discount`. `ats_sim.envs.tasks` has every constant. Time limits are
+    Gymnasium's.
+
+    Info, the same keys, types and shapes at every step: `time`; `goal (A, 3)`, `planned_path (A, 56, 3)`, `blocked`,
+    `attention` (whom each agent attends to: 0 the observer, i + 1 agent i, -1 nobody), `distance`, `visibility`,
+    `penetration`, `foot_skate`, `floating`, `in_reach`, `data_support` (seconds), `out_of_data`, each `(A,)`;
+    `observer_support`; `task`; `replay_active` and `replay`, which has `ade`, `minade` (m), `valid`, `finished` and
+    `real_position (3,)` of the recorded animal, zeros while nothing is replayed.
+
+    `reset(options=...)` takes what `ats_sim.reset_options.read_reset_options` documents: start poses, goal, path,
+    awareness, guidance, stance, replay.
+
+    `snapshot()`, `restore()`, `sample_futures()`, `steer()`, `set_stance()`, `awareness_effect()`,
+    `data_support_map()` and `replay_names()` are reached through `env.unwrapped`. Pickling and `copy.deepcopy` keep the
+    state.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
-        "render_modes": ["human", "rgb_array", "depth_array"],
-        "render_fps": 10,
-    }
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 10}
 
-    def __init__(
-        self,
-        home: "str | Path" = "default",
-        *,
-        obs_mode: Literal["state", "rgbd"] = "state",
-        task: str = "free",
-        num_agents: int = 1,
-        render_mode: str | None = None,
-        width: int = 192,
-        height: int = 144,
-        camera: Literal["observer", "third_person", "birdseye"] = "observer",
-        replan_every: int = 5,
-        observer_speed: float = 1.4,
-        observer_radius: float = 0.2,
-        renderer: str = "auto",
-        policy: Mind | None = None,
-    ) -> None:
+    def __init__(self, home: "str | Path | Home" = "default", *, policy: Mind | None = None, **options: Any) -> None:
         """Open a home.
 
         Args:
-            home: "default", a home folder, or a `.zip` of one.
-            obs_mode: "state", or "rgbd" to add the observer's colour and depth pictures.
-            task: What is rewarded; "free" rewards nothing.
-            num_agents: Agents that live here.
-            render_mode: None, "human", "rgb_array" or "depth_array".
-            width: Pixels of every picture.
-            height: Pixels of every picture.
-            camera: Whose eyes `render` uses.
-            replan_every: Steps between two plans of an agent.
-            observer_speed: Top walking speed, m/s.
-            observer_radius: Radius of the observer's body, metres.
-            renderer: Which renderer draws; "auto" takes the best that works here.
+            home: "default", a home folder, a `.zip` of one, or a loaded home, which several environments may share.
             policy: A mind in place of the home's own.
+            options: The fields of `ats_sim.envs.options.EnvOptions`.
 
         Raises:
-            ConfigError: If an option has no such value.
+            ConfigError: If there is no such option, or it has no such value.
             HomeError: If the home is missing, damaged, or has no policy.
         """
-        self._arguments = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
-        _choose("obs_mode", obs_mode, OBS_MODES)
-        _choose("task", task, TASKS)
-        _choose("camera", camera, CAMERAS)
-        _choose("render_mode", render_mode, (None, *self.metadata["render_modes"]))
-        _within("width", width, SMALLEST, LARGEST)
-        _within("height", height, SMALLEST, LARGEST)
-        _within("observer_speed", observer_speed, 0.0, 10.0)
-        _within("observer_radius", observer_radius, 0.05, 0.5)
-        self.render_mode = render_mode
-        self._obs_mode, self._camera = obs_mode, camera
-        self._eyes = Intrinsics.from_fov(FIELD_OF_VIEW, width, height)
-        opened = Home.load(home, require_policy=policy is None)
-        self.world: World = World(
-            opened,
-            policy=policy or _policy_of(opened),
-            num_agents=num_agents,
-            replan_every=replan_every,
-            observer=ObserverOptions(speed=observer_speed, radius=observer_radius),
-            eyes=self._eyes,
-        )
+        self._arguments = {"home": home, "policy": policy, **options}
+        self.options = EnvOptions.read(options)
+        """How it is set up."""
+        self.render_mode = self.options.render_mode
+        opened = home if isinstance(home, Home) else Home.load(home, require_policy=policy is None)
+        self.world: World = self.options.build_world(opened, policy or _policy_of(opened))
         """The simulated world; `env.unwrapped.world` for those who want to look closer."""
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (4,), np.float32)
-        size = (height, width) if obs_mode == "rgbd" else None
-        self.observation_space = observation_space(opened, num_agents, size)
-        self._pictures = Pictures(opened, self._eyes, renderer)
+        self.observation_space = observation_space(opened, self.options)
+        self.layout = StateLayout(self.options.num_agents, opened.skeleton.num_joints)
+        """Where the state's entries lie in one row of numbers."""
+        self._task = TASKS[self.options.task](self.options.shaping_discount)
+        self.pictures = Pictures(opened, self.options)
+        """What draws; environments of one process may share it."""
         self._is_reset = False
         self._is_closed = False
 
@@ -126,11 +109,11 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Array], dict[str, Any]]:
         """Begin an episode; see the class docstring and Gymnasium's `Env.reset`."""
-        self._refuse_closed()
-        super().reset(seed=seed)
-        self.world.reset(self.np_random, options)
-        self._is_reset = True
-        return self._present()
+        self.begin(seed, options)
+        think([self.world])
+        row = np.empty(self.layout.size, dtype=np.float32)
+        info = self.describe_start(row)
+        return self._observation(row), info
 
     def step(self, action: Array) -> tuple[dict[str, Array], float, bool, bool, dict[str, Any]]:
         """Advance by 0.1 s.
@@ -139,16 +122,48 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
             ActionError: If the action is not a finite floating point array (4,) in [-1, 1]; nothing has happened then.
         """
         self._refuse_unready("step")
-        self.world.step(action)
-        observation, info = self._present()
-        return observation, 0.0, False, False, info
+        wanted = checked_action(action)
+        think([self.world])
+        self.world.advance(wanted)
+        think([self.world])
+        row = np.empty(self.layout.size, dtype=np.float32)
+        reward, terminated, info = self.describe_step(row, wanted)
+        return self._observation(row), reward, terminated, False, info
+
+    def begin(self, seed: int | None, options: dict[str, Any] | None) -> None:
+        """The first half of `reset`, for those who let many worlds think together: after it a `think` is due."""
+        self._refuse_closed()
+        super().reset(seed=seed)
+        self.world.reset(self.np_random, options, plans=False)
+        self._is_reset = True
+
+    def describe_start(self, row: Array) -> dict[str, Any]:
+        """The second half of `reset`: fill a row with the state, begin the task, and return the info."""
+        measures = self.world.measure()
+        self.layout.write(row, self.world, measures)
+        self._task.begin(situation(self.world, measures, self._task.LOOKS_AT_FRAMING, AT_REST))
+        return information(self.world, measures, self._task.terms)
+
+    def describe_step(self, row: Array, wanted: Array) -> tuple[float, bool, dict[str, Any]]:
+        """The second half of `step`: fill a row with the state; returns reward, terminated and info."""
+        measures = self.world.measure()
+        self.layout.write(row, self.world, measures)
+        reward = self._task.judge(situation(self.world, measures, self._task.LOOKS_AT_FRAMING, wanted))
+        return reward, self._task.ended, information(self.world, measures, self._task.terms)
+
+    def take_pictures(self) -> dict[str, Array]:
+        """The pictures of the observation, new; draws the window where there is one."""
+        seen = self.pictures.observed(self.world) if self.options.obs_mode == "rgbd" else {}
+        if self.render_mode == "human":
+            self.pictures.show(self.world)
+        return seen
 
     def render(self) -> Array | None:
         """Draw the present moment: (H, W, 3) uint8, (H, W) float32 metres, or None where a window shows it."""
         self._refuse_unready("render")
         if self.render_mode in (None, "human"):
             return None
-        frame = self._pictures.draw(self.world.moment(), self._camera)
+        frame = self.pictures.draw(self.world)
         return np.array(frame.depth if self.render_mode == "depth_array" else frame.rgb)
 
     def close(self) -> None:
@@ -156,7 +171,7 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         if self.__dict__.get("_is_closed", True):
             return
         self._is_closed = True
-        self._pictures.close()
+        self.pictures.close()
         self.world.close()
 
     def get_keys_to_action(self) -> dict[Any, Array]:
@@ -164,27 +179,45 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         return keys_to_action()
 
     def snapshot(self) -> bytes:
-        """The whole state as one portable blob: bodies, plans, histories, every random generator.
+        """The whole state as one portable blob: bodies, plans, histories, the task, every random generator.
 
         Continuing and restoring give the same bits, in another process too. Time limits are counted by wrappers and
         are not part of it.
         """
         self._refuse_unready("snapshot")
-        return pack(self.world.state() | {"np_random": pack_rng(self.np_random)})
+        task = {f"{TASK_PREFIX}{name}": value for name, value in self._task.state().items()}
+        own = {"np_random": pack_rng(self.np_random), "task": np.array(self.options.task)}
+        return pack(self.world.state() | own | task)
 
     def restore(self, blob: bytes) -> dict[str, Array]:
         """Continue from a snapshot of the same home and number of agents; returns the observation there.
+
+        A snapshot that was taken under another task begins this environment's task anew.
 
         Raises:
             ConfigError: If the blob is damaged or belongs elsewhere.
         """
         self._refuse_closed()
         state = unpack(blob)
-        self.world.load_state(state)
+        same_task = str(state.get("task", "")) == self.options.task
+        task = {name.removeprefix(TASK_PREFIX): v for name, v in state.items() if name.startswith(TASK_PREFIX)}
+        before = self._task.state()
+        try:
+            if same_task:
+                self._task.load_state(task)
+            self.world.load_state(state)
+        except (ArrayError, KeyError, TypeError, ValueError) as error:
+            self._task.load_state(before)
+            raise error if isinstance(error, ConfigError) else ConfigError(f"snapshot: damaged ({error!r})") from error
         if "np_random" in state:
             self.np_random = unpack_rng(state["np_random"])
         self._is_reset = True
-        return self._present()[0]
+        row = np.empty(self.layout.size, dtype=np.float32)
+        measures = self.world.measure()
+        self.layout.write(row, self.world, measures)
+        if not same_task:
+            self._task.begin(situation(self.world, measures, self._task.LOOKS_AT_FRAMING, AT_REST))
+        return self._observation(row)
 
     def sample_futures(self, n: int, seconds: float) -> Array:
         """(n, A, T, 4, 4) root poses of n imagined futures with the observer standing still; nothing changes."""
@@ -195,6 +228,24 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         """Impose `goal`, `path`, `awareness` or `guidance` on an agent from the next step on; see `World.steer`."""
         self._refuse_unready("steer")
         self.world.steer(index, **changes)
+
+    def set_stance(self, stance: str) -> None:
+        """Let the observer "walk", "run" or "crouch" from the next step on; see `World.set_stance`."""
+        self._refuse_unready("set_stance")
+        self.world.set_stance(stance)
+
+    def awareness_effect(self, n: int = 16) -> dict[str, Array]:
+        """Metres by which "scene", "observer" and "past" each move the agents' next plans (A,); see `probes`."""
+        self._refuse_unready("awareness_effect")
+        return probes.awareness_effect(self.world, n)
+
+    def data_support_map(self) -> tuple[Array, Array, float]:
+        """Seconds (X, Y) that the real agent was recorded per cell, centre (2,) of cell [0, 0], cell edge (m)."""
+        return probes.data_support_map(self.world.home)
+
+    def replay_names(self) -> tuple[str, ...]:
+        """The videos that `reset(options={"replay": {"video": name}})` takes."""
+        return probes.replay_names(self.world.home)
 
     def __getstate__(self) -> dict[str, Any]:
         blob = self.snapshot() if self._is_reset and not self._is_closed else None
@@ -209,17 +260,8 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         if state["snapshot"] is not None:
             self.restore(state["snapshot"])
 
-    def _present(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """Observation and info of this moment, all arrays new; draws the window where there is one."""
-        measures = self.world.measure()
-        observation = state_of(self.world, measures)
-        if self._obs_mode == "rgbd":
-            frame = self._pictures.draw(self.world.moment(), "observer")
-            observation["rgb"] = np.array(frame.rgb, dtype=np.uint8)
-            observation["depth"] = np.clip(frame.depth, 0.0, MAX_DEPTH).astype(np.float32)[..., None]
-        if self.render_mode == "human":
-            self._pictures.show(self.world, self._camera)
-        return observation, info_of(self.world, measures)
+    def _observation(self, row: Array) -> dict[str, Array]:
+        return self.layout.split(row) | self.take_pictures()
 
     def _refuse_closed(self) -> None:
         if self._is_closed:
@@ -235,13 +277,3 @@ def _policy_of(home: Home) -> Mind:
     from ats_sim.policy import Policy
 
     return Policy.load(home)
-
-
-def _choose(name: str, value: object, known: tuple[object, ...]) -> None:
-    if value not in known:
-        raise ConfigError(f"{name}={value!r}: there is {', '.join(repr(one) for one in known)}")
-
-
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"{name}={value!r}: want {low} to {high}")

@@ -1,52 +1,71 @@
 """Pictures for the environment: opened when first needed, shown in a window where somebody watches."""
 
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.errors import RenderError
-from ats_sim.geometry import Intrinsics
+from ats_sim.envs.observations import MAX_DEPTH
+from ats_sim.envs.options import EnvOptions
+from ats_sim.envs.window import Window
+from ats_sim.geometry import rigid
 from ats_sim.home import Home
 from ats_sim.world import Moment, World
 
 if TYPE_CHECKING:
     from ats_sim.rendering.frame import Camera, Frame
-    from ats_sim.rendering.home_renderer import HomeRenderer
+    from ats_sim.rendering.home_renderer import HomeRenderer, Overlay
 
-CAMERAS = ("observer", "third_person", "birdseye")
-WINDOW_RATE = 30  # frames per second; three pictures between two steps of the world
 FRAMES_PER_STEP = 3
+MUZZLE = 0.12
+"""Metres ahead of the head joint at which an agent's eyes are, so that its own head is behind them."""
+EYE_RISE = 0.04
+"""Metres above the head joint."""
 
 
 class Pictures:
-    """One renderer and at most one window of one environment."""
+    """One renderer and at most one window, for one environment or for several of one home."""
 
-    def __init__(self, home: Home, eyes: Intrinsics, backend: str) -> None:
+    def __init__(self, home: Home, options: EnvOptions) -> None:
         """Remember what to draw; nothing is opened yet."""
-        self._home, self._eyes, self._backend = home, eyes, backend
+        self._home, self._options = home, options
         self._renderer: HomeRenderer | None = None
         self._window: Window | None = None
 
-    def draw(self, moment: Moment, camera: str) -> "Frame":
-        """Draw a moment through one of `CAMERAS`.
+    def observed(self, world: World) -> dict[str, Array]:
+        """What the observer sees: `rgb`, `depth` and, where it was asked for, `segmentation`, in new arrays.
 
         Raises:
             RenderError: If no renderer works here.
         """
-        renderer = self._opened()
-        observer = None if camera == "observer" else moment.T_world_camera
-        return renderer.render(self._view(renderer, moment, camera), moment.agents, observer=observer)
+        renderer, moment = self._opened(), world.moment()
+        frame = renderer.render(renderer.observer_camera(moment.T_world_camera), moment.agents)
+        seen: dict[str, Array] = {
+            "rgb": np.array(frame.rgb, dtype=np.uint8),
+            "depth": np.clip(frame.depth, 0.0, MAX_DEPTH).astype(np.float32)[..., None],
+        }
+        if self._options.segmentation:
+            seen["segmentation"] = frame.labels.astype(np.uint8)[..., None]
+        return seen
 
-    def show(self, world: World, camera: str) -> None:
+    def draw(self, world: World, moment: Moment | None = None) -> "Frame":
+        """Draw the present, or another moment, as the options say.
+
+        Raises:
+            RenderError: If no renderer works here.
+        """
+        renderer, moment = self._opened(), moment or world.moment()
+        observer = None if self._options.camera == "observer" else moment.T_world_camera
+        overlay = self._overlay(world)
+        return renderer.render(self._view(renderer, moment), moment.agents, overlay=overlay, observer=observer)
+
+    def show(self, world: World) -> None:
         """Play the last step in the window, in real time, with pictures in between."""
         if self._window is None:
-            self._window = Window(self._eyes.width, self._eyes.height)
+            self._window = Window(self._options.width, self._options.height)
         count = FRAMES_PER_STEP if world.ticks else 1
         for frame in range(1, count + 1):
-            self._window.show(self.draw(world.moment(frame / count), camera).rgb)
+            self._window.show(self.draw(world, world.moment(frame / count)).rgb)
 
     def close(self) -> None:
         """Close window and renderer; safe to call again."""
@@ -61,51 +80,39 @@ class Pictures:
         if self._renderer is None:
             from ats_sim.rendering.home_renderer import HomeRenderer
 
-            backend: Any = self._backend
-            fov = 2.0 * float(np.arctan(0.5 * self._eyes.height / self._eyes.fl_y))
-            self._renderer = HomeRenderer(self._home, self._eyes.width, self._eyes.height, backend, field_of_view=fov)
+            options, eyes = self._options, self._options.eyes
+            backend: Any = options.renderer
+            fov = 2.0 * float(np.arctan(0.5 * eyes.height / eyes.fl_y))
+            self._renderer = HomeRenderer(self._home, eyes.width, eyes.height, backend, field_of_view=fov)
         return self._renderer
 
-    def _view(self, renderer: "HomeRenderer", moment: Moment, camera: str) -> "Camera":
+    def _view(self, renderer: "HomeRenderer", moment: Moment) -> "Camera":
+        camera = self._options.camera
         if camera == "birdseye":
             return renderer.birdseye_camera()
         if camera == "third_person":
             return renderer.third_person_camera(moment.T_world_camera)
+        if camera == "agent":
+            return renderer.observer_camera(agent_eyes(self._home, *moment.agents[0]))
         return renderer.observer_camera(moment.T_world_camera)
 
+    def _overlay(self, world: World) -> "Overlay | None":
+        if "plan" not in self._options.show:
+            return None
+        from ats_sim.rendering.home_renderer import Overlay
 
-class Window:
-    """A window that shows pictures at a steady rate."""
+        goals = np.array([agent.goal() for agent in world.agents])
+        return Overlay(goals=goals, paths=np.array([agent.remaining_path() for agent in world.agents]))
 
-    def __init__(self, width: int, height: int) -> None:
-        """Open it; without a display it opens invisibly, so that programs that ask for a window still run.
 
-        Raises:
-            RenderError: If no window can be opened at all.
-        """
-        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-        headless = sys.platform.startswith("linux") and not os.environ.get("DISPLAY")
-        if headless and not os.environ.get("WAYLAND_DISPLAY"):
-            os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
-        import pygame
-
-        self._pygame = pygame
-        try:
-            pygame.display.init()
-            self._surface = pygame.display.set_mode((width, height))
-        except pygame.error as error:
-            raise RenderError(f"no window can be opened ({error}); use render_mode='rgb_array'") from error
-        pygame.display.set_caption("ATSHome-v0")
-        self._clock = pygame.time.Clock()
-
-    def show(self, rgb: Array) -> None:
-        """Show a picture (H, W, 3) uint8 and wait for its time."""
-        self._pygame.event.pump()
-        self._surface.blit(self._pygame.surfarray.make_surface(np.swapaxes(rgb, 0, 1)), (0, 0))
-        self._pygame.display.flip()
-        self._clock.tick(WINDOW_RATE)
-
-    def close(self) -> None:
-        """Close the window; other windows of the program are left alone."""
-        if self._pygame.display.get_init() and self._pygame.display.get_surface() is self._surface:
-            self._pygame.display.quit()
+def agent_eyes(home: Home, T_world_root: Array, joint_rotations: Array) -> Array:
+    """(4, 4) pose of a camera (OpenCV axes) at an agent's head, level, looking where its body points."""
+    skeleton = home.skeleton
+    joints = skeleton.forward_kinematics(T_world_root, joint_rotations)
+    head = skeleton.joint_names.index("head") if "head" in skeleton.joint_names else 0
+    ahead = np.array([T_world_root[0, 0], T_world_root[1, 0], 0.0])
+    length = float(np.linalg.norm(ahead))
+    ahead = ahead / length if length > 1e-6 else np.array([1.0, 0.0, 0.0])
+    up = np.array([0.0, 0.0, 1.0])
+    axes = np.stack([np.cross(ahead, up), -up, ahead], axis=1)
+    return rigid(axes, joints[head, :3, 3] + MUZZLE * ahead + EYE_RISE * up)

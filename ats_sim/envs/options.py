@@ -1,0 +1,129 @@
+"""How an environment is set up: every keyword that `gym.make("ATSHome-v0", ...)` takes besides `home` and `policy`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+
+from ats_sim.envs.tasks import TASKS
+from ats_sim.errors import ConfigError
+from ats_sim.geometry import Intrinsics
+from ats_sim.home import Home
+from ats_sim.observer import ObserverOptions
+from ats_sim.planning import Mind
+from ats_sim.world import World
+
+ObsMode = Literal["state", "rgbd"]
+CameraName = Literal["observer", "third_person", "birdseye", "agent"]
+Physics = Literal["kinematic", "dynamic"]
+Shown = Literal["plan", "ghost", "futures", "support"]
+RENDER_MODES = ("human", "rgb_array", "depth_array")
+SMALLEST, LARGEST = 36, 4096  # pixels; learning libraries refuse smaller pictures
+FIELD_OF_VIEW = float(np.deg2rad(60.0))
+
+
+@dataclass(frozen=True)
+class EnvOptions:
+    """The options of one environment; all can be written as JSON.
+
+    Raises ConfigError where a value makes no sense.
+    """
+
+    obs_mode: ObsMode = "state"
+    """"state", or "rgbd" to add the observer's colour and depth pictures."""
+    segmentation: bool = False
+    """With "rgbd": add who is in each pixel."""
+    task: str = "free"
+    """What is rewarded: "free" (nothing), "follow", "approach" or "film"; see `ats_sim.envs.tasks`."""
+    shaping_discount: float = 0.99
+    """The learner's discount, under which shaping leaves the best behaviour as it is; 1 for sums of rewards."""
+    num_agents: int = 1
+    """Agents that live here, up to 16."""
+    physics: Physics = "kinematic"
+    """"kinematic" bodies go where their plans say; "dynamic" ones are pushed and pulled by an engine."""
+    replan_every: int = 5
+    """Steps between two plans of an agent, 1 to 56."""
+    observer_speed: float = 1.4
+    """The observer's top walking speed, m/s."""
+    observer_radius: float = 0.2
+    """Radius of the observer's body, metres."""
+    render_mode: str | None = None
+    """None, "human", "rgb_array" or "depth_array"."""
+    width: int = 192
+    """Pixels of every picture."""
+    height: int = 144
+    """Pixels of every picture."""
+    camera: CameraName = "observer"
+    """Whose eyes `render` uses; "agent" is the first agent's."""
+    show: tuple[Shown, ...] = ()
+    """What `render` draws into the picture: "plan" (goals and paths), "ghost" (the recorded animal while a video is
+    replayed), "futures" (paths that the animal may take instead), "support" (where the real animal was recorded)."""
+    renderer: str = "auto"
+    """Which renderer draws; "auto" takes the best that works here."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "show", tuple(self.show))
+        _choose("obs_mode", self.obs_mode, get_args(ObsMode))
+        _choose("task", self.task, tuple(TASKS))
+        _choose("physics", self.physics, get_args(Physics))
+        _choose("camera", self.camera, get_args(CameraName))
+        _choose("render_mode", self.render_mode, (None, *RENDER_MODES))
+        for one in self.show:
+            _choose("show", one, get_args(Shown))
+        _within("shaping_discount", self.shaping_discount, 0.0, 1.0)
+        _within("width", self.width, SMALLEST, LARGEST)
+        _within("height", self.height, SMALLEST, LARGEST)
+        _within("observer_speed", self.observer_speed, 0.0, 10.0)
+        _within("observer_radius", self.observer_radius, 0.05, 0.5)
+        if self.segmentation and self.obs_mode != "rgbd":
+            raise ConfigError("segmentation=True: only pictures can be segmented; add obs_mode='rgbd'")
+
+    @classmethod
+    def read(cls, keywords: Mapping[str, Any]) -> Self:
+        """Options from keywords.
+
+        Raises:
+            ConfigError: If there is no such option or its value makes no sense.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(keywords) - known)
+        if unknown:
+            raise ConfigError(f"unknown options {unknown}; there are home, policy, {', '.join(sorted(known))}")
+        return cls(**keywords)
+
+    @property
+    def eyes(self) -> Intrinsics:
+        """The observer's camera."""
+        return Intrinsics.from_fov(FIELD_OF_VIEW, self.width, self.height)
+
+    @property
+    def picture(self) -> tuple[int, int] | None:
+        """(H, W) of the pictures in observations; None where there are none."""
+        return (self.height, self.width) if self.obs_mode == "rgbd" else None
+
+    def build_world(self, home: Home, policy: Mind) -> World:
+        """Bring a home to life.
+
+        Raises:
+            ConfigError: If a number is out of range.
+            HomeError: If the home has no room for the observer or the agents.
+        """
+        return World(
+            home,
+            policy=policy,
+            num_agents=self.num_agents,
+            replan_every=self.replan_every,
+            observer=ObserverOptions(speed=self.observer_speed, radius=self.observer_radius),
+            eyes=self.eyes,
+        )
+
+
+def _choose(name: str, value: object, known: tuple[object, ...]) -> None:
+    if value not in known:
+        raise ConfigError(f"{name}={value!r}: there is {', '.join(repr(one) for one in known)}")
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{name}={value!r}: want {low} to {high}")
