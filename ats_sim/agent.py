@@ -35,7 +35,7 @@ class Agent:
     """State of one agent in the world frame."""
 
     def __init__(self, footing: Footing, horizon: int) -> None:
-        """Stand at the origin, `place` before use; `horizon` is how many frames of a plan are walked before the next."""
+        """Stand at the origin, `place` before use; `horizon` is how many frames of a plan are walked until the next."""
         self.footing = footing
         """Its body, and what is solid around it."""
         self.horizon = horizon

@@ -5,6 +5,7 @@ float. What was recorded knows better: how near the lowest paw is to what carrie
 A body is shifted as a whole, which keeps its pose as the mind drew it.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,12 +88,12 @@ class Footing:
             worst = int(lacking.argmax())
             if lacking[worst] <= SLACK:
                 return shift
-            gradient = self.volume.sdf_gradient(joints[worst] + shift)
-            length = float(np.linalg.norm(gradient))
+            slope = self.volume.slope_at(*(joints[worst] + shift).tolist())
+            length = math.hypot(*slope)
             if length < 1e-6:
                 return None
-            shift = shift + gradient / length * float(lacking[worst])
-            if float(np.linalg.norm(shift)) > MAX_SHIFT:
+            shift = shift + np.array(slope) * (float(lacking[worst]) / length)
+            if math.hypot(*shift.tolist()) > MAX_SHIFT:
                 return None
             distances = self.distances(joints + shift)
         return shift if self.fits(distances) else None

@@ -107,7 +107,7 @@ def attended(agents: Sequence[Agent], observer: Array) -> Array:
 
 
 def thinkers_of(agents: Sequence[Agent], rngs: Sequence[np.random.Generator], observer_past: Array) -> list[Thinker]:
-    """The agents of one world with the tracks of whom they attend to; `observer_past` (8, 3) are the observer's eyes."""
+    """The agents of one world with the tracks of whom they attend to; `observer_past` (8, 3) is that of the eyes."""
     if len(agents) == 1:
         return [Thinker(agents[0], rngs[0], observer_past)]
     whom = attended(agents, observer_past[-1])

@@ -165,7 +165,7 @@ class _Steps:
         self.stopped = np.zeros(len(wanted.places), dtype=bool)
 
     def take(self, frame: int) -> None:
-        """One frame: towards the plan, on its feet and out of walls; else the new pose on the spot; else stand still."""
+        """One frame: towards the plan, on its feet, out of walls; else the new pose on the spot; else stand still."""
         here = self._root[:3, 3]
         reach = _reach(float(self._wanted.strides[frame]), self._momentum)
         aim = _beside(_within(here, self._wanted.places[frame], reach), self._obstacles)

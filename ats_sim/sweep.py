@@ -1,4 +1,4 @@
-"""Moving a point through a home without ever passing through anything: along straight ways, checked every centimetre."""
+"""Moving a point through a home without ever passing through anything: along straight ways, looked at everywhere."""
 
 import math
 
@@ -44,16 +44,17 @@ def swept(volume: PerceptionVolume, start: Array, end: Array, margin: float) -> 
 
 def freed(volume: PerceptionVolume, point: Array, margin: float) -> Array | None:
     """The point (3,) itself where it keeps the margin, else the nearest place beside or above it that does, or None."""
-    place = point
+    place = x, y, z = point.tolist()
     for _ in range(PUSHES):
-        room = float(volume.sample_sdf(place))
+        room = volume.distance_at(x, y, z)
         if room >= margin:
-            return place
-        gradient = volume.sdf_gradient(place)
-        length = float(np.linalg.norm(gradient))
+            return np.array([x, y, z])
+        slope = volume.slope_at(x, y, z)
+        length = math.hypot(*slope)
         if length < 1e-6:
             return None
-        place = place + gradient / length * (margin - room + 1e-3)
-        if np.linalg.norm(place - point) > MAX_LIFT:
+        push = (margin - room + 1e-3) / length
+        x, y, z = x + push * slope[0], y + push * slope[1], z + push * slope[2]
+        if math.dist((x, y, z), place) > MAX_LIFT:
             return None
-    return place if float(volume.sample_sdf(place)) >= margin else None
+    return np.array([x, y, z]) if volume.distance_at(x, y, z) >= margin else None

@@ -111,20 +111,44 @@ class PerceptionVolume:
 
     def sample_sdf(self, points: Array) -> Array:
         """Distance (...) in metres at home-frame points (..., 3), trilinear; -1 outside the grid."""
-        grid = (np.asarray(points, dtype=np.float64) - self.sdf_origin) / self.sdf_voxel_size
-        shape = np.array(self.sdf.shape)
-        inside = np.asarray(((grid >= 0.0) & (grid <= shape - 1)).all(-1))
-        # Minimum of maximum is three times as fast as np.clip on a few points.
-        low = np.minimum(np.maximum(np.where(inside[..., None], grid, 0.0).astype(np.int64), 0), shape - 2)
-        share = grid - low
-        flat = (low[..., 0] * shape[1] + low[..., 1]) * shape[2] + low[..., 2]
-        corners = self._flat_sdf[flat[..., None] + self._corner_steps]
-        z = share[..., 2, None]
-        along_z = corners[..., 0::2] * (1.0 - z) + corners[..., 1::2] * z
-        y = share[..., 1, None]
-        along_y = along_z[..., 0::2] * (1.0 - y) + along_z[..., 1::2] * y
-        x = share[..., 0]
-        return np.where(inside, along_y[..., 0] * (1.0 - x) + along_y[..., 1] * x, OUTSIDE_DISTANCE)
+        grid = (np.asarray(points, dtype=np.float64) - self.sdf_origin) * self._per_voxel
+        held = np.fmin(np.fmax(grid, 0.0), self._last)  # what is no number counts as outside
+        inside = np.asarray((held == grid).all(-1))
+        low = np.minimum(held.astype(np.int64), self._last_low)
+        share = held - low
+        corners = self._flat_sdf[(low @ self._strides)[..., None] + self._corner_steps]
+        along_z = corners[..., 0::2] + (corners[..., 1::2] - corners[..., 0::2]) * share[..., 2, None]
+        along_y = along_z[..., 0::2] + (along_z[..., 1::2] - along_z[..., 0::2]) * share[..., 1, None]
+        value = along_y[..., 0] + (along_y[..., 1] - along_y[..., 0]) * share[..., 0]
+        return np.where(inside, value, OUTSIDE_DISTANCE)
+
+    def distance_at(self, x: float, y: float, z: float) -> float:
+        """The same at one point, by plain arithmetic: ten times as fast."""
+        per, (ox, oy, oz), (nx, ny, nz) = self._per_voxel, self._corner, self._most
+        x, y, z = (x - ox) * per, (y - oy) * per, (z - oz) * per
+        if not (0.0 <= x <= nx and 0.0 <= y <= ny and 0.0 <= z <= nz):
+            return OUTSIDE_DISTANCE
+        i, j, k = min(int(x), nx - 1), min(int(y), ny - 1), min(int(z), nz - 1)
+        x, y, z = x - i, y - j, z - k
+        row, column, _ = self._steps
+        first = i * row + j * column + k
+        at = self._flat_sdf.item
+        a, b = at(first), at(first + column)
+        a, b = a + (at(first + 1) - a) * z, b + (at(first + column + 1) - b) * z
+        c, d = at(first + row), at(first + row + column)
+        c, d = c + (at(first + row + 1) - c) * z, d + (at(first + row + column + 1) - d) * z
+        near: float = a + (b - a) * y
+        far: float = c + (d - c) * y
+        return near + (far - near) * x
+
+    def slope_at(self, x: float, y: float, z: float) -> tuple[float, float, float]:
+        """The gradient at one point, as `sdf_gradient`."""
+        step, at = self.sdf_voxel_size, self.distance_at
+        return (
+            (at(x + step, y, z) - at(x - step, y, z)) / (2.0 * step),
+            (at(x, y + step, z) - at(x, y - step, z)) / (2.0 * step),
+            (at(x, y, z + step) - at(x, y, z - step)) / (2.0 * step),
+        )
 
     def sdf_gradient(self, points: Array) -> Array:
         """Gradient (..., 3) of the distance at points (..., 3), by central differences of one voxel; points to free
@@ -162,8 +186,39 @@ class PerceptionVolume:
         return self.sdf.astype(np.float64).reshape(-1)
 
     @cached_property
+    def _per_voxel(self) -> float:
+        return 1.0 / self.sdf_voxel_size
+
+    @cached_property
+    def _last(self) -> Array:
+        return np.array(self.sdf.shape, dtype=np.float64) - 1.0
+
+    @cached_property
+    def _last_low(self) -> Array:
+        return np.array(self.sdf.shape, dtype=np.int64) - 2
+
+    @cached_property
+    def _corner(self) -> tuple[float, float, float]:
+        x, y, z = self.sdf_origin.tolist()
+        return x, y, z
+
+    @cached_property
+    def _most(self) -> tuple[int, int, int]:
+        x, y, z = self.sdf.shape
+        return x - 1, y - 1, z - 1
+
+    @cached_property
+    def _steps(self) -> tuple[int, int, int]:
+        """How far apart neighbours along x, y and z lie in the flat field."""
+        return self.sdf.shape[1] * self.sdf.shape[2], self.sdf.shape[2], 1
+
+    @cached_property
+    def _strides(self) -> Array:
+        return np.array(self._steps, dtype=np.int64)
+
+    @cached_property
     def _corner_steps(self) -> Array:
-        row, column = self.sdf.shape[1] * self.sdf.shape[2], self.sdf.shape[2]
+        row, column, _ = self._steps
         return np.array([x * row + y * column + z for x in (0, 1) for y in (0, 1) for z in (0, 1)])
 
     @cached_property
