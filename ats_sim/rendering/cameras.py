@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.geometry import Intrinsics, inverse, look_at, rigid
+from ats_sim.geometry import Intrinsics, inverse, look_at, rigid, yaw_matrix
 from ats_sim.mesh import SkinnedMesh
 from ats_sim.rendering.frame import Camera
 from ats_sim.skeleton import Skeleton
@@ -86,17 +86,52 @@ def third_person_camera(
 
 
 def birdseye_camera(
-    intrinsics: Intrinsics, low: Array, high: Array, *, cut_height: float = CUT_HEIGHT, margin: float = 1.04
+    intrinsics: Intrinsics,
+    low: Array,
+    high: Array,
+    *,
+    yaw: float = 0.0,
+    cut_height: float = CUT_HEIGHT,
+    margin: float = 1.04,
 ) -> Camera:
-    """Down on a home that fills the box low (3,) to high (3,), slightly from the south, its roof taken off."""
+    """Down on a home whose roof is taken off, slightly from its south.
+
+    The home fills a box that is turned by yaw (radians) about the world's z; low (3,) and high (3,) are its corners in
+    its own frame, and its x axis runs along the picture's rows.
+    """
     top = min(float(high[2]), cut_height)
     corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], top)])
     middle = (corners.min(0) + corners.max(0)) / 2.0
     direction = np.array([0.0, -np.sin(TILT), np.cos(TILT)])
-    T_world_camera = look_at(middle + direction, middle)
-    in_camera = (corners - middle) @ T_world_camera[:3, :3]
+    T_box_camera = look_at(middle + direction, middle)
+    in_camera = (corners - middle) @ T_box_camera[:3, :3]
     half = np.array([intrinsics.width / intrinsics.fl_x, intrinsics.height / intrinsics.fl_y]) / 2.0
     # A corner at lateral offset a and depth offset d fits once distance + d >= a / half.
     distance = float((np.abs(in_camera[:, :2]) / half - in_camera[:, 2:]).max()) * margin
-    T_world_camera[:3, 3] = middle + direction * distance
+    T_box_camera[:3, 3] = middle + direction * distance
+    T_world_camera = rigid(yaw_matrix(yaw), np.zeros(3)) @ T_box_camera
     return Camera(intrinsics, T_world_camera, near=0.1, far=distance + 50.0, cut_height=cut_height)
+
+
+def snug_box(points: Array) -> tuple[float, Array, Array]:
+    """Yaw (radians) and corners low (3,) and high (3,) of the upright box that holds points (N, 3) most tightly.
+
+    The box' x axis is its longer one; the outermost half percent of the points on each side are left out.
+    """
+    best: tuple[float, Array, Array] | None = None
+    for yaw in np.radians(np.arange(-45.0, 45.0, 3.0)):
+        turned = points @ yaw_matrix(yaw)
+        low, high = np.percentile(turned, [0.5, 99.5], axis=0)
+        size = high - low
+        if best is None or size[0] * size[1] < 0.995 * np.prod((best[2] - best[1])[:2]):
+            best = (float(yaw), low, high)
+    assert best is not None
+    yaw, low, high = best
+    if high[0] - low[0] < high[1] - low[1]:
+        # A quarter turn: the new x is the old y, the new y is minus the old x.
+        yaw, low, high = (
+            yaw + np.pi / 2.0,
+            np.array([low[1], -high[0], low[2]]),
+            np.array([high[1], -low[0], high[2]]),
+        )
+    return yaw, low, high

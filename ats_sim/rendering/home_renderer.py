@@ -38,8 +38,7 @@ class HomeRenderer:
         self._home = home
         self._renderer = open_renderer(backend)
         self._scene = self._renderer.add(home.scene, SCENE_LABEL, unlit=True)
-        low, high = np.percentile(home.scene.vertices, [0.5, 99.5], axis=0)
-        self._bounds = (low, high)
+        self._yaw, *self._bounds = cameras.snug_box(home.scene.vertices)
         self._agents: list[int] = []
         self._figure = Figure(self._renderer)
         self._overlay = OverlayDrawing(self._renderer, home)
@@ -68,7 +67,7 @@ class HomeRenderer:
 
     def birdseye_camera(self) -> Camera:
         """Down on the whole home with its roof off."""
-        return cameras.birdseye_camera(self.intrinsics, *self._bounds)
+        return cameras.birdseye_camera(self.intrinsics, *self._bounds, yaw=self._yaw)
 
     def render(
         self,

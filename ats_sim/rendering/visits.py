@@ -10,13 +10,16 @@ from ats_sim.volume import PerceptionVolume
 
 FELT = 0.05
 """Cells visited for less are left out, seconds."""
+COMMON = 97.0
+"""Percentile of the visited cells that gets the brightest colour: beds would outshine the rest."""
 ABOVE = 0.03
-STOPS = np.array([[72, 24, 128], [178, 42, 128], [240, 100, 62], [255, 228, 92]], dtype=np.float64)
+"""How far the map floats over what carried the animal, metres."""
+STOPS = np.array([[70, 30, 150], [205, 40, 120], [250, 120, 40], [255, 235, 90]], dtype=np.float64)
 
 
 def heat_colors(seconds: Array, most: float) -> Array:
-    """(N, 3) uint8 sRGB of visits (N,), seconds: logarithmic, violet for a moment to yellow for the most."""
-    share = np.log1p(np.clip(seconds, 0.0, most)) / np.log1p(most)
+    """(N, 3) uint8 sRGB of visits (N,), seconds: logarithmic, violet for FELT seconds to yellow for the most."""
+    share = np.log(np.clip(seconds, FELT, most) / FELT) / np.log(most / FELT)
     place = np.linspace(0.0, 1.0, len(STOPS))
     return np.stack([np.round(np.interp(share, place, STOPS[:, k])) for k in range(3)], axis=-1).astype(np.uint8)
 
@@ -38,7 +41,8 @@ def visits_map(volume: PerceptionVolume, root_height: float) -> TriangleMesh | N
         [middles[:, None] + corners, np.broadcast_to(heights[:, None, None], (len(cells), 4, 1))], axis=-1
     )
     faces = np.array([[0, 1, 2], [0, 2, 3]]) + 4 * np.arange(len(cells))[:, None, None]
-    colors = np.repeat(heat_colors(seconds, float(seconds.max())), 4, axis=0)
+    most = max(float(np.percentile(seconds, COMMON)), 2.0 * FELT)
+    colors = np.repeat(heat_colors(seconds, most), 4, axis=0)
     return TriangleMesh(vertices.reshape(-1, 3), faces.reshape(-1, 3), colors=colors)
 
 
