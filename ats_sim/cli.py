@@ -23,6 +23,7 @@ from ats_sim.models.config import TrainConfig
 from ats_sim.play.options import PlayOptions
 from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
 from ats_sim.reconstruction.config import ReconstructConfig
+from ats_sim.viewer.options import ViewOptions
 
 OK, PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 T = TypeVar("T")
@@ -35,11 +36,28 @@ def play(options: Flat[PlayOptions]) -> int:
     """Walk through a home: the animal lives there and reacts to you.
 
     With a screen this opens a window (H shows the keys). Without one, a scripted observer walks for 20 s and writes
-    play.mp4.
+    play.mp4. With --replay a walk is done again and compared: exit code 1 where a state differs.
     """
     from ats_sim.play.run import play as run
+    from ats_sim.play.run import replay
 
+    if options.replay is not None:
+        outcome = replay(options)
+        print("\n".join(outcome.lines()))
+        return OK if outcome.is_exact else PROBLEMS
     print("\n".join(run(options).lines()))
+    return OK
+
+
+def view(options: Flat[ViewOptions]) -> int:
+    """Walk through a home in a browser, with the window's keys; only this machine can reach it.
+
+    The link that is printed holds a token and works until Ctrl-C. The first page that opens it walks, further ones
+    watch.
+    """
+    from ats_sim.viewer.run import view as run
+
+    run(options)
     return OK
 
 
@@ -189,6 +207,7 @@ VERBS: Mapping[str, Verb] = {
     "play": Verb(
         play, "walk around in a home; the animal reacts", "ats play --home default --seconds 60 --record walk.mp4"
     ),
+    "view": Verb(view, "the same in a browser on this machine", "ats view --home default --port 8765"),
     "synthesize": Verb(
         synthesize, "make up a capture with ground truth", "ats synthesize -o capture --videos 6 --seed 1"
     ),

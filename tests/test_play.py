@@ -17,7 +17,8 @@ from ats_sim.play.controls import MouseLook, action_of
 from ats_sim.play.diary import Diary
 from ats_sim.play.options import PlayOptions
 from ats_sim.play.run import play
-from ats_sim.play.session import STANDING, WALK_SHARE, Session
+from ats_sim.play.session import Session
+from ats_sim.play.walk import OBSERVER
 from ats_sim.play.walker import SCRIPT, Walker
 from ats_sim.video import read_video
 from tests.toy_home import ScriptedMind, make_toy_home, toy_distance
@@ -68,51 +69,42 @@ def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
         PlayOptions(**wrong)
 
 
-class HeldKeys:
-    """What pygame.key.get_pressed returns: whether a key code is down."""
-
-    def __init__(self, held: set[int]) -> None:
-        self._held = held
-
-    def __getitem__(self, code: int) -> bool:
-        return code in self._held
+Script = dict[int, Callable[[Any], None]]
 
 
 @pytest.fixture
-def keyboard(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[int, Callable[[Any, set[int]], None]]], None]:
-    """Install a script of picture number -> function(pygame, held key codes)."""
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Callable[[Script], None]:
+    """Install a script of picture number -> function(pygame) that posts events."""
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     import pygame
 
-    def install(script: dict[int, Callable[[Any, set[int]], None]]) -> None:
-        held: set[int] = set()
+    def install(script: Script) -> None:
         pictures = 0
         original = pygame.event.get
 
         def get() -> list[Any]:
             nonlocal pictures
             pictures += 1
-            script.get(pictures, lambda *_: None)(pygame, held)
+            script.get(pictures, lambda _: None)(pygame)
             return list(original())
 
         monkeypatch.setattr(pygame.event, "get", get)
-        monkeypatch.setattr(pygame.key, "get_pressed", lambda: HeldKeys(held))
 
     return install
 
 
-def press(name: str) -> Callable[[Any, set[int]], None]:
-    def post(pygame: Any, _: set[int]) -> None:
-        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(name)))
+def post(name: str, kind: str = "KEYDOWN") -> Callable[[Any], None]:
+    def send(pygame: Any) -> None:
+        pygame.event.post(pygame.event.Event(getattr(pygame, kind), key=pygame.key.key_code(name)))
 
-    return post
-
-
-def hold(name: str) -> Callable[[Any, set[int]], None]:
-    return lambda pygame, held: held.add(pygame.key.key_code(name))
+    return send
 
 
-def test_every_key_works_in_a_window(
+def post_mouse(kind: str, **fields: Any) -> Callable[[Any], None]:
+    return lambda pygame: pygame.event.post(pygame.event.Event(getattr(pygame, kind), **fields))
+
+
+def test_keys_and_mouse_work_in_a_window(
     folder: Path, tmp_path: Path, keyboard: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[Session] = []
@@ -123,17 +115,24 @@ def test_every_key_works_in_a_window(
         opened.append(self)
 
     monkeypatch.setattr(Session, "__init__", remember)
-    names = ["v", "p", "h", "v", "h", "c", "space", "space", "c", "g", "backspace", "v", "r"]
-    script = {4 + 2 * i: press(name) for i, name in enumerate(names)}
-    script[2] = hold("w")
-    script[40] = press("escape")
+    monkeypatch.chdir(tmp_path)
+    names = ["v", "p", "f", "h", "v", "h", "c", "space", "n", "space", "g", "backspace", "2", ",", ".", "m", "m", "v"]
+    script: Script = {4 + 2 * i: post(name) for i, name in enumerate(names)}
+    script[2], script[3] = post("w"), post("left shift")
+    script[50], script[51] = post("w", "KEYUP"), post("left shift", "KEYUP")
+    script[52] = post_mouse("MOUSEBUTTONDOWN", button=3, pos=(5, 5))
+    script[53] = post_mouse("MOUSEMOTION", rel=(60, 0), pos=(65, 5), buttons=(0, 0, 1))
+    script[54] = post_mouse("MOUSEBUTTONUP", button=3, pos=(65, 5))
+    script[62] = post("escape")
     keyboard(script)
     film = tmp_path / "window.mp4"
     summary = play(PlayOptions(str(folder), record=film, size=SMALL, seconds=60.0), mind=ScriptedMind())
     assert summary.tally.seconds < 30.0
     assert summary.tally.observer_metres > 0.1
-    assert not opened[0].is_crouching
+    assert opened[0].world.stance == "crouch"
+    assert not opened[0].world.agents[0].steering.awareness.observer
     assert len(list(read_video(film))) > 5
+    assert (tmp_path / "ats-001.png").stat().st_size > 500
 
 
 def test_the_window_closes_when_the_time_is_up(folder: Path, keyboard: Any) -> None:
@@ -149,10 +148,12 @@ def test_a_click_sends_the_agent_to_the_floor_it_shows(session: Session) -> None
         session.step(np.array([0.0, 0.0, 0.0, -1.0]))
     assert session.send_to_pixel("observer", 0.5, 0.5)
     eyes = session.world.observer.T_world_camera
-    camera = session.camera("observer", eyes)
+    camera = session.camera("observer", session.world.moment())
     ray = camera.rays()[48, 64]
     floor = eyes[:3, 3] - ray * eyes[2, 3] / ray[2]
-    np.testing.assert_allclose(session.goal[:2] if session.goal is not None else None, floor[:2], atol=0.02)
+    goal = session.walk.goal
+    assert goal is not None
+    np.testing.assert_allclose(goal[:2], floor[:2], atol=0.02)
     before = np.linalg.norm(session.world.agents[0].T_world_root[:2, 3] - floor[:2])
     for _ in range(25):
         session.step(np.zeros(4))
@@ -160,20 +161,9 @@ def test_a_click_sends_the_agent_to_the_floor_it_shows(session: Session) -> None
     assert after < max(0.5, before - 0.3)
 
 
-def test_crouching_lowers_the_eyes_and_changes_nothing_else(session: Session) -> None:
-    before = session.world.agents[0].T_world_root.copy()
-    place = session.world.observer.pose.copy()
-    session.toggle_crouch()
-    assert session.world.observer.T_world_camera[2, 3] == pytest.approx(0.7)
-    np.testing.assert_array_equal(session.world.agents[0].T_world_root, before)
-    np.testing.assert_array_equal(session.world.observer.pose, place)
-    session.toggle_crouch()
-    assert session.world.observer.T_world_camera[2, 3] == pytest.approx(1.4)
-
-
 def test_keys_become_actions() -> None:
     mouse = MouseLook(yaw_rate=1.0, pitch_rate=1.0)
-    np.testing.assert_allclose(action_of({"w", "left"}, mouse), [WALK_SHARE, 0, 1, 0])
+    np.testing.assert_allclose(action_of({"w", "left"}, mouse), [1, 0, 1, 0])
     np.testing.assert_allclose(action_of({"s", "d", "shift", "up"}, mouse), [-1, -1, 0, 1])
     np.testing.assert_allclose(action_of({"w", "s"}, mouse), [0, 0, 0, 0])
 
@@ -218,13 +208,13 @@ def test_the_walker_comes_near_and_walks_around_what_is_in_the_way() -> None:
     def clearance(points: Array) -> Array:
         return toy_distance(np.concatenate([points, np.full((*points.shape[:-1], 1), 0.3)], axis=-1))
 
-    walker = Walker(clearance, 0.2, 1.0, STANDING.yaw_rate, STANDING.pitch_rate)
+    walker = Walker(clearance, 0.2, 1.0, OBSERVER.yaw_rate, OBSERVER.pitch_rate)
     pose, agent = np.array([0.4, -0.3, 0.0, 0.0]), np.array([2.2, 1.2, 0.25])
     share = sum(act.share for act in SCRIPT[:-1]) + 0.01
     for _ in range(200):
         forward, left, turn, look = walker.action(share, pose, 1.4, agent)
-        pose[2] += turn * STANDING.yaw_rate * 0.1
-        pose[3] += look * STANDING.pitch_rate * 0.1
+        pose[2] += turn * OBSERVER.yaw_rate * 0.1
+        pose[3] += look * OBSERVER.pitch_rate * 0.1
         cosine, sine = np.cos(pose[2]), np.sin(pose[2])
         pose[:2] += 0.1 * np.array([cosine * forward - sine * left, sine * forward + cosine * left])
         assert clearance(pose[None, :2])[0] > 0.1

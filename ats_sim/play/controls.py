@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.play.session import WALK_SHARE
 
 RADIANS_PER_PIXEL = 0.004
 STEP = 0.1
+MOST_AHEAD = 2.0 * np.pi
+"""Radians that the mouse may be ahead of the observer's neck."""
 
 
 @dataclass
@@ -29,8 +30,8 @@ class MouseLook:
 
     def move(self, across: float, down: float) -> None:
         """Note a mouse movement in pixels."""
-        self.yaw -= across * RADIANS_PER_PIXEL
-        self.pitch -= down * RADIANS_PER_PIXEL
+        self.yaw = float(np.clip(self.yaw - across * RADIANS_PER_PIXEL, -MOST_AHEAD, MOST_AHEAD))
+        self.pitch = float(np.clip(self.pitch - down * RADIANS_PER_PIXEL, -MOST_AHEAD, MOST_AHEAD))
 
     def take(self) -> tuple[float, float]:
         """Yaw and pitch actions of the next step, in [-1, 1]; what does not fit is left for later steps."""
@@ -40,19 +41,22 @@ class MouseLook:
         self.pitch -= look * self.pitch_rate * STEP
         return turn, look
 
+    def stop(self) -> None:
+        """Forget turns that were not made yet."""
+        self.yaw = self.pitch = 0.0
+
 
 def action_of(keys: Collection[str], mouse: MouseLook) -> Array:
-    """(4,) action of the names of the keys held down (w a s d, up down left right, shift) and of the mouse."""
+    """(4,) action of the names of the keys held down (w a s d, up down left right) and of the mouse."""
 
     def axis(plus: str, minus: str) -> float:
         return float(plus in keys) - float(minus in keys)
 
-    speed = 1.0 if "shift" in keys else WALK_SHARE
     turn, look = mouse.take()
     return np.array(
         [
-            speed * axis("w", "s"),
-            speed * axis("a", "d"),
+            axis("w", "s"),
+            axis("a", "d"),
             np.clip(axis("left", "right") + turn, -1.0, 1.0),
             np.clip(axis("up", "down") + look, -1.0, 1.0),
         ]

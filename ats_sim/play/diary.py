@@ -74,17 +74,22 @@ class Diary:
         return float(np.linalg.norm((self._agent[-1] - self._observer[-1])[:2]))
 
     @property
+    def speed(self) -> float:
+        """How fast the agent is over the last half second, m/s; 0 right after a start."""
+        if len(self._agent) <= WINDOW:
+            return 0.0
+        return float(np.linalg.norm(self._agent[-1] - self._agent[0])) / (WINDOW * DT)
+
+    @property
     def activity(self) -> str:
         """What the agent is doing, in a word: resting, walking, running, jumping."""
         if len(self._agent) <= WINDOW:
             return "looking around"
-        way = self._agent[-1] - self._agent[0]
-        speed = float(np.linalg.norm(way)) / (WINDOW * DT)
-        if abs(way[2]) > 0.12:
+        if abs(self._agent[-1][2] - self._agent[0][2]) > 0.12:
             return "jumping"
-        if speed < REST_SPEED:
+        if self.speed < REST_SPEED:
             return "resting"
-        return "running" if speed > RUN_SPEED else "walking"
+        return "running" if self.speed > RUN_SPEED else "walking"
 
     @property
     def reaction(self) -> str:

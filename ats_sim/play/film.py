@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from ats_sim.arrays import Array
+from ats_sim.play.events import Stance
 from ats_sim.play.hud import Hud
 from ats_sim.play.options import PlayOptions
-from ats_sim.play.session import STANDING, Session, View
+from ats_sim.play.session import Session, View
 from ats_sim.play.summary import Summary
+from ats_sim.play.walk import OBSERVER
 from ats_sim.play.walker import Walker
 from ats_sim.progress import track
 from ats_sim.video import VideoWriter
@@ -26,6 +28,9 @@ CLOSE = (1.6, 2.2)
 CLOSE_ACTS = ("circling", "sitting still")
 """What is filmed through the observer's eyes; the rest is filmed over the shoulder."""
 FRAME_COLOR = (255, 255, 255)
+CALM = (float(np.radians(110.0)), float(np.radians(60.0)))
+"""Turning speeds (rad/s) that are pleasant to watch."""
+CALM_SHARE = np.array([1.0, 1.0, CALM[0] / OBSERVER.yaw_rate, CALM[1] / OBSERVER.pitch_rate])
 
 
 def walk_for_film(session: Session, options: PlayOptions, home_name: str) -> Summary:
@@ -34,18 +39,17 @@ def walk_for_film(session: Session, options: PlayOptions, home_name: str) -> Sum
     steps = round((options.seconds or SECONDS) * STEPS_PER_SECOND)
     width, height = _film_size(session, options)
     pictures = PICTURES_PER_STEP.get(session.renderer.backend, 1)
-    walker = Walker(
-        session.world.observer.clearance, STANDING.radius, STANDING.speed, STANDING.yaw_rate, STANDING.pitch_rate
-    )
+    walker = Walker(session.world.observer.clearance, OBSERVER.radius, OBSERVER.run_speed, *CALM)
+    # The stance that allows the script's highest speed; its slower parts ask for a share of it.
+    session.do(Stance("run"))
     artist = _Artist(session, (width, height))
-    simulating, began = 0.0, time.perf_counter()
+    began = time.perf_counter()
     with VideoWriter(path, width, height, STEPS_PER_SECOND * pictures) as film:
         for step in track(range(steps), "walking through the home"):
             observer, agent = session.world.observer, session.world.agents[0]
-            action = walker.action(step / steps, observer.pose, STANDING.eye_height, agent.T_world_root[:3, 3])
-            started = time.perf_counter()
-            session.step(action)
-            simulating += time.perf_counter() - started
+            eye_height = float(observer.T_world_camera[2, 3])
+            action = walker.action(step / steps, observer.pose, eye_height, agent.T_world_root[:3, 3])
+            session.step(action * CALM_SHARE)
             for picture in range(1, pictures + 1):
                 film.write(artist.draw(picture / pictures, walker.act(step / steps).name))
     return Summary(
@@ -54,7 +58,7 @@ def walk_for_film(session: Session, options: PlayOptions, home_name: str) -> Sum
         renderer=session.renderer.backend,
         note=session.renderer.note,
         wall_seconds=time.perf_counter() - began,
-        simulation_seconds=simulating,
+        simulation_seconds=session.walk.seconds_spent,
         film=path,
     )
 
@@ -73,7 +77,7 @@ class _Artist:
     def __init__(self, session: Session, size: tuple[int, int]) -> None:
         self._session, self._size = session, size
         self._inset = (round(size[0] * INSET), round(size[1] * INSET))
-        self._hud = Hud(size[1])
+        self._hud = Hud(*size)
         self._view: View = "third_person"
 
     def _look(self, act: str) -> None:
@@ -93,7 +97,7 @@ class _Artist:
         height, width = bordered.shape[:2]
         picture[-height:, -width:] = bordered
         surface = self._hud.surface(picture)
-        self._hud.write(surface, [describe(self._session, act)])
+        self._hud.caption(surface, describe(self._session, act))
         return self._hud.pixels(surface)
 
 
@@ -102,4 +106,4 @@ def describe(session: Session, act: str) -> str:
     diary = session.diary
     doing = diary.reaction or diary.activity
     seconds = session.world.time
-    return f"{seconds:4.1f} s   you are {act}   the animal is {doing}, {diary.distance:.1f} m away"
+    return f"{seconds:4.1f} s    you are {act}    the animal is {doing}, {diary.distance:.1f} m away"

@@ -27,6 +27,10 @@ class PlayOptions:
     """How many agents live in the home."""
     seed: int = 0
     """Everything random follows from this number."""
+    log: Path | None = None
+    """File to write the walk to, line by line (.jsonl); --replay walks it again."""
+    replay: Path | None = None
+    """Walk that --log wrote: it is done again without a screen, and every state is compared, bit for bit."""
     size: str = "640x480"
     """Picture size, WIDTHxHEIGHT."""
     renderer: Literal["auto", "moderngl", "raycast"] = "auto"
@@ -37,6 +41,8 @@ class PlayOptions:
             raise ConfigError(f"--seconds {self.seconds}: must lie between 0.1 and 36000.")
         if self.record is not None and self.record.suffix.lower() != ".mp4":
             raise ConfigError(f"--record {self.record}: the film is H.264, so its name must end in .mp4.")
+        if self.replay is not None and (self.log is not None or self.seconds is not None):
+            raise ConfigError("--replay does what was written down, all of it: leave out --log and --seconds.")
         width, height = self.pixels
         if not (64 <= width <= 4096 and 48 <= height <= 4096):
             raise ConfigError(f"--size {self.size}: must lie between 64x48 and 4096x4096.")

@@ -1,7 +1,8 @@
-"""Opens a home and starts the walk that fits this machine: a window, or a film where there is no screen."""
+"""Opens a home and starts what fits: a window, a film where there is no screen, or a walk done again."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ats_sim.home import Home
@@ -11,6 +12,7 @@ from ats_sim.play.summary import Summary
 
 if TYPE_CHECKING:
     from ats_sim.planning import Mind
+    from ats_sim.play.replay import Replay
 
 
 def play(options: PlayOptions, *, mind: Mind | None = None) -> Summary:
@@ -25,13 +27,10 @@ def play(options: PlayOptions, *, mind: Mind | None = None) -> Summary:
 
     Raises:
         HomeError, PolicyError, RenderError, ConfigError: If the home, its policy, or the picture cannot be opened.
+        OSError: If the log cannot be written.
     """
-    home = Home.load(options.home, require_policy=mind is None)
-    if mind is None:
-        from ats_sim.policy import Policy
-
-        mind = Policy.load(home)
-    session = Session(home, mind, options)
+    session = open_session(options, mind)
+    home = session.world.home
     try:
         if options.has_window:
             from ats_sim.play.window import walk_in_window
@@ -42,3 +41,37 @@ def play(options: PlayOptions, *, mind: Mind | None = None) -> Summary:
         return walk_for_film(session, options, home.name)
     finally:
         session.close()
+
+
+def replay(options: PlayOptions, *, mind: Mind | None = None) -> Replay:
+    """Do the walk in `options.replay` again and compare every state.
+
+    Raises:
+        ConfigError: If the file cannot be read, or the walk does not fit the home.
+        HomeError, PolicyError, RenderError: If the home, its policy, or the picture cannot be opened.
+    """
+    from ats_sim.play.log import read_header
+    from ats_sim.play.replay import walk_again
+
+    assert options.replay is not None
+    header = read_header(options.replay)
+    if options.home == "default":  # the walk knows where it was walked; another home is only taken when it is named
+        options = replace(options, home=header.home)
+    home, mind = open_home(options.home, mind)
+    return walk_again(home, mind, header, options)
+
+
+def open_session(options: PlayOptions, mind: Mind | None = None) -> Session:
+    """A session in the home that was chosen, with its own policy unless a mind is given; raises as `play`."""
+    home, mind = open_home(options.home, mind)
+    return Session(home, mind, options)
+
+
+def open_home(place: str, mind: Mind | None) -> tuple[Home, Mind]:
+    """A home, and its own policy unless a mind is given; raises as `play`."""
+    home = Home.load(place, require_policy=mind is None)
+    if mind is None:
+        from ats_sim.policy import Policy
+
+        mind = Policy.load(home)
+    return home, mind

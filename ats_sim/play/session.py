@@ -1,4 +1,4 @@
-"""A walk in progress: the world, who draws it, where the agent was sent, and a diary of what happened."""
+"""A walk with pictures: who draws it, where the agent was sent, and a diary of what happened."""
 
 from __future__ import annotations
 
@@ -9,94 +9,126 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.errors import ConfigError
-from ats_sim.geometry import transform_points
-from ats_sim.observer import ObserverOptions
+from ats_sim.geometry import Intrinsics, transform_points
 from ats_sim.play.diary import Diary
+from ats_sim.play.events import Event, Goal, Reset, Rewind, Step
+from ats_sim.play.log import Header
+from ats_sim.play.walk import Walk
 from ats_sim.rendering.frame import Camera, Frame
-from ats_sim.rendering.home_renderer import OVERLAY_LABEL, HomeRenderer, Overlay
-from ats_sim.world import World
+from ats_sim.rendering.home_renderer import FIELD_OF_VIEW, OVERLAY_LABEL, HomeRenderer, Overlay
+from ats_sim.world import Moment, World
 
 if TYPE_CHECKING:
     from ats_sim.home import Home
     from ats_sim.planning import Mind
     from ats_sim.play.options import PlayOptions
 
-View = Literal["observer", "third_person", "birdseye"]
-VIEWS: tuple[View, ...] = ("observer", "third_person", "birdseye")
-RUN_SPEED, CROUCHED_SPEED = 2.6, 0.7
-WALK_SHARE = 1.3 / RUN_SPEED
-CROUCHED_EYES = 0.7
+View = Literal["observer", "third_person", "birdseye", "agent"]
+VIEWS: tuple[View, ...] = ("observer", "third_person", "birdseye", "agent")
+"""What can be looked through, in the order of the key."""
 GOAL_REACHED, GOAL_PATIENCE = 0.35, 150
-STANDING = ObserverOptions(speed=RUN_SPEED, yaw_rate=float(np.radians(110.0)))
+GHOST_APART = 0.2
+"""Metres that a future must lead away: ghosts that stand where the animal stands would only hide it."""
 
 
 class Session:
     """One home brought to life for somebody to walk in; close it at the end."""
 
-    def __init__(self, home: Home, mind: Mind | None, options: PlayOptions) -> None:
-        """Open world and renderer, and begin.
+    def __init__(self, home: Home, mind: Mind | None, options: PlayOptions, header: Header | None = None) -> None:
+        """Open walk and renderer, and begin; with a header, as in the walk that it is of.
 
-        Raises HomeError, PolicyError, ConfigError or RenderError where one of them cannot be opened.
+        Raises HomeError, PolicyError, ConfigError, RenderError or OSError where one of them cannot be opened.
         """
-        self._home, self._mind, self._num_agents = home, mind, options.agents
-        self._rng = np.random.default_rng(options.seed)
-        self._standing = self._new_world(STANDING)
-        self._crouching: World | None = None
-        self.world = self._standing
-        """The world that is being walked in."""
-        self.renderer = HomeRenderer(home, *options.pixels, options.renderer)
-        """Who draws."""
+        header = header or Header(options.home, home.fingerprint, options.agents, options.seed)
+        self.walk = Walk(home, mind, header, options.log)
+        """The world, and all that changes it."""
+        try:
+            self.renderer = HomeRenderer(home, *options.pixels, options.renderer)
+            """Who draws."""
+        except Exception:
+            self.walk.close()
+            raise
         self.diary = Diary()
         """What happened so far."""
-        self.goal: Array | None = None
-        """(3,) place where the first agent was sent, until it gets there."""
         self._goal_age = 0
         heights = home.perception.agent_roots[:, 2, 3]
-        self._root_height = float(np.clip(np.percentile(heights, 20), 0.05, 0.6)) if len(heights) else 0.2
-        self.reset()
+        self.root_height = float(np.clip(np.percentile(heights, 20), 0.05, 0.6)) if len(heights) else 0.2
+        """Metres between the first agent's root and what it stands on, about."""
+        self._note()
+
+    @property
+    def world(self) -> World:
+        """The world that is being walked in."""
+        return self.walk.world
+
+    def do(self, event: Event) -> None:
+        """Let something happen to the walk, and write the diary; ConfigError if the world refuses it."""
+        self.walk.do(event)
+        if isinstance(event, Reset | Rewind):
+            self.diary.restart()
+        if isinstance(event, Step | Reset | Rewind):
+            self._note()
+        if isinstance(event, Goal):
+            self._goal_age = 0
 
     def reset(self) -> None:
         """Begin anew somewhere else."""
-        self.world.reset(self._rng)
-        self.goal = None
-        self.diary.restart()
-        self._note()
+        self.do(Reset())
 
     def step(self, action: Array) -> None:
         """Let 0.1 s pass with the observer's action (4,), clipped to [-1, 1]."""
-        self.world.step(np.clip(action, -1.0, 1.0).astype(np.float32))
-        self._note()
-        if self.goal is not None:
+        self.do(Step(tuple(float(part) for part in np.clip(action, -1.0, 1.0))))
+        goal = self.walk.goal
+        if goal is not None:
             self._goal_age += 1
-            there = np.linalg.norm(self.world.agents[0].T_world_root[:2, 3] - self.goal[:2]) < GOAL_REACHED
+            there = np.linalg.norm(self.world.agents[0].T_world_root[:2, 3] - goal[:2]) < GOAL_REACHED
             if there or self._goal_age > GOAL_PATIENCE:
-                self.release_goal()
+                self.do(Goal(None))
 
     def draw(
-        self, view: View, share: float = 1.0, *, shows_plan: bool = False, size: tuple[int, int] | None = None
+        self,
+        view: View,
+        share: float = 1.0,
+        *,
+        shows_plan: bool = False,
+        futures: Array | None = None,
+        size: tuple[int, int] | None = None,
     ) -> Frame:
-        """The moment at a share of the last step, from a view, in a size (width, height) if not the usual one."""
-        moment = self.world.moment(share)
-        camera = self.camera(view, moment.T_world_camera, size)
-        overlay = self._overlay() if shows_plan else Overlay()
-        if self.goal is not None:
-            overlay = replace(overlay, goals=self.goal[None])
-        observer = None if view == "observer" else moment.T_world_camera
-        return self.renderer.render(camera, moment.agents, overlay=overlay, observer=observer)
+        """The moment at a share of the last step.
 
-    def camera(self, view: View, T_world_camera: Array, size: tuple[int, int] | None = None) -> Camera:
-        """The camera of a view for the observer's eyes at a pose (4, 4)."""
+        Args:
+            view: From where.
+            share: 0 is where the last step began, 1 is now.
+            shows_plan: Mark goals and paths.
+            futures: (n, K, 4, 4) root poses of what the first agent might do, to be shown too.
+            size: Width and height, if not the usual ones.
+        """
+        moment = self.world.moment(share)
+        camera = self.camera(view, moment, size)
+        overlay = self._overlay(shows_plan, futures)
+        observer = None if view == "observer" else moment.T_world_camera
+        feet = float(moment.feet[2])
+        return self.renderer.render(camera, moment.agents, overlay=overlay, observer=observer, observer_feet=feet)
+
+    def camera(self, view: View, moment: Moment, size: tuple[int, int] | None = None) -> Camera:
+        """The camera of a view at a moment."""
         if view == "birdseye":
             camera = self.renderer.birdseye_camera()
         elif view == "third_person":
-            camera = self.renderer.third_person_camera(T_world_camera)
+            camera = self.renderer.third_person_camera(moment.T_world_camera)
+        elif view == "agent":
+            camera = self.renderer.agent_camera(*moment.agents[0])
         else:
-            camera = self.renderer.observer_camera(T_world_camera)
+            camera = self.renderer.observer_camera(moment.T_world_camera)
         return camera if size is None else replace(camera, intrinsics=camera.intrinsics.resized(*size))
+
+    def resize(self, width: int, height: int) -> None:
+        """Let pictures be of another shape from now on; the vertical field of view stays."""
+        self.renderer.intrinsics = Intrinsics.from_fov(FIELD_OF_VIEW, width, height)
 
     def send_to_pixel(self, view: View, across: float, down: float) -> bool:
         """Send the first agent to what is seen at a place of the picture (0 to 1 each way), if anything."""
-        camera = self.camera(view, self.world.moment().T_world_camera)
+        camera = self.camera(view, self.world.moment())
         frame = self.draw(view)
         column = min(int(across * camera.intrinsics.width), camera.intrinsics.width - 1)
         row = min(int(down * camera.intrinsics.height), camera.intrinsics.height - 1)
@@ -108,46 +140,38 @@ class Session:
 
     def send_to(self, surface: Array) -> bool:
         """Send the first agent to stand on a surface point (3,); False if the world refuses the place."""
-        goal = np.asarray(surface, dtype=np.float64) + [0.0, 0.0, self._root_height]
+        place = np.asarray(surface, dtype=np.float64) + [0.0, 0.0, self.root_height]
         try:
-            self.world.steer(0, goal=goal)
+            self.do(Goal(tuple(float(part) for part in place)))
         except ConfigError:
             return False
-        self.goal, self._goal_age = goal, 0
         return True
 
     def release_goal(self) -> None:
         """Let the first agent choose its own goals again."""
-        self.goal = None
-        self.world.steer(0, goal=None)
-
-    @property
-    def is_crouching(self) -> bool:
-        """Whether the observer is down on the floor."""
-        return self.world is self._crouching
-
-    def toggle_crouch(self) -> None:
-        """Crouch or stand up; time, agents and their minds go on as they are."""
-        if self._crouching is None:
-            self._crouching = self._new_world(replace(STANDING, speed=CROUCHED_SPEED, eye_height=CROUCHED_EYES))
-        other = self._standing if self.is_crouching else self._crouching
-        other.load_state(self.world.state())
-        self.world = other
+        if self.walk.goal is not None:
+            self.do(Goal(None))
 
     def close(self) -> None:
         """Give world and renderer back."""
         self.renderer.close()
-        for world in (self._standing, self._crouching):
-            if world is not None:
-                world.close()
-
-    def _new_world(self, observer: ObserverOptions) -> World:
-        return World(self._home, policy=self._mind, num_agents=self._num_agents, observer=observer)
+        self.walk.close()
 
     def _note(self) -> None:
         self.diary.note(self.world.observer.T_world_camera[:3, 3], self.world.agents[0].T_world_root[:3, 3])
 
-    def _overlay(self) -> Overlay:
-        goals = np.stack([agent.goal() for agent in self.world.agents])
-        paths = np.stack([agent.remaining_path() for agent in self.world.agents])
-        return Overlay(goals=goals, paths=paths, root_height=self._root_height)
+    def _overlay(self, shows_plan: bool, futures: Array | None) -> Overlay:
+        agents = self.world.agents
+        goals = [agent.goal() for agent in agents] if shows_plan else []
+        if not shows_plan and self.walk.goal is not None:
+            goals = [self.walk.goal]
+        paths = [agent.remaining_path() for agent in agents] if shows_plan else []
+        here = agents[0].T_world_root[:3, 3]
+        far = [] if futures is None else [T for T in futures[:, -1] if np.linalg.norm(T[:3, 3] - here) > GHOST_APART]
+        return Overlay(
+            goals=np.stack(goals) if goals else None,
+            paths=np.stack(paths) if paths else None,
+            tracks=None if futures is None else futures[..., :3, 3],
+            ghosts=[(T_world_root, agents[0].joint_rotations) for T_world_root in far],
+            root_height=self.root_height,
+        )

@@ -1,28 +1,28 @@
-"""A walk in a window: keys and mouse in, 30 pictures a second out, between the world's ten steps a second."""
+"""A walk in a window: its events become the player's key names, and the player's picture and status are shown."""
 
 from __future__ import annotations
 
 import os
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ats_sim.errors import RenderError
-from ats_sim.play.controls import MouseLook, action_of
 from ats_sim.play.hud import Hud
+from ats_sim.play.minimap import Minimap
 from ats_sim.play.options import PlayOptions
-from ats_sim.play.session import STANDING, VIEWS, Session
+from ats_sim.play.pace import Pace
+from ats_sim.play.player import Player
+from ats_sim.play.session import Session
+from ats_sim.play.status import Reporter
 from ats_sim.play.summary import Summary
 from ats_sim.video import VideoWriter
 
-STEP = 0.1
 RATE = 30
-SLOW, QUICK = 0.060, 0.015
-"""Seconds per picture beyond which pictures get smaller, and below which they grow again: about 15 and 60 a second."""
-SCALES = (1.0, 0.75, 0.5, 0.35)
-HELD = ("w", "a", "s", "d", "up", "down", "left", "right")
+LEFT, RIGHT = 1, 3
+MAP_SHARE = 0.28
+"""Share of the window's height that the plan of the home takes."""
 
 
 def walk_in_window(session: Session, options: PlayOptions, home_name: str) -> Summary:
@@ -42,20 +42,19 @@ def walk_in_window(session: Session, options: PlayOptions, home_name: str) -> Su
         renderer=session.renderer.backend,
         note=session.renderer.note,
         wall_seconds=time.perf_counter() - began,
-        simulation_seconds=window.simulating,
+        simulation_seconds=session.walk.seconds_spent,
         film=options.record,
     )
 
 
 class _Window:
-    """The window and what the user switched on."""
+    """The window and who plays in it."""
 
     def __init__(self, session: Session, options: PlayOptions) -> None:
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         import pygame
 
         self._pygame: Any = pygame
-        self._session = session
         self._size = options.pixels
         try:
             pygame.display.init()
@@ -63,32 +62,26 @@ class _Window:
         except pygame.error as error:
             raise RenderError(f"no window can be opened ({error}); add --headless to write a film instead.") from error
         pygame.display.set_caption("ats-sim   H: help   Esc: leave")
-        self._hud = Hud(self._size[1])
-        self._mouse = MouseLook(STANDING.yaw_rate, STANDING.pitch_rate)
-        self._view = 0
-        self._scale = 0
-        self._picture_seconds = 0.02
-        self._is_paused = self._shows_plan = self._shows_help = self._wants_out = False
-        self._film_time = 0.0
+        self._player = Player(session)
+        self._reporter = Reporter(self._player)
+        self._hud = Hud(*self._size)
+        self._minimap = Minimap(session, round(MAP_SHARE * self._size[1]))
+        self._plan = self._hud.surface(self._minimap.picture)
+        self._pace = Pace()
+        self._filmed = 0
         self.film: VideoWriter | None = None
-        self.simulating = 0.0
 
     def run(self, seconds: float | None) -> None:
         """Until the user leaves, or for that many simulated seconds."""
-        clock = self._pygame.time.Clock()
-        owed, end = 0.0, np.inf if seconds is None else seconds
-        walked = 0.0
-        while not self._wants_out and walked < end - 1e-9:
+        clock, player = self._pygame.time.Clock(), self._player
+        until = None if seconds is None else round(seconds * 10)
+        while not player.wants_out and (until is None or player.steps < until):
             for event in self._pygame.event.get():
                 self._handle(event)
-            # A machine too slow for real time falls behind gently instead of stepping ever more per picture.
-            owed = 0.0 if self._is_paused else min(owed + min(clock.get_time() / 1000.0, 0.25), 3 * STEP)
-            while owed >= STEP and walked < end - 1e-9:
-                self._step()
-                owed -= STEP
-                walked += STEP
-            self._draw(min(1.0, owed / STEP) if not self._is_paused else 1.0)
-            self._record(walked + owed)
+            self._hold_mouse()
+            player.advance(clock.get_time() / 1000.0, until=until)
+            self._draw()
+            self._record(player.played)
             clock.tick(RATE)
 
     def close(self) -> None:
@@ -96,102 +89,62 @@ class _Window:
         if self._pygame.display.get_init():
             self._pygame.display.quit()
 
-    def _step(self) -> None:
-        pressed = self._pygame.key.get_pressed()
-        names = {name for name in HELD if pressed[self._pygame.key.key_code(name)]}
-        if self._pygame.key.get_mods() & self._pygame.KMOD_SHIFT:
-            names.add("shift")
-        started = time.perf_counter()
-        self._session.step(action_of(names, self._mouse))
-        self.simulating += time.perf_counter() - started
-
     def _handle(self, event: Any) -> None:
-        pygame = self._pygame
+        pygame, player = self._pygame, self._player
         if event.type == pygame.QUIT:
-            self._wants_out = True
+            player.wants_out = True
         elif event.type == pygame.KEYDOWN:
-            self._press(pygame.key.name(event.key))
-        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
-            width, height = self._size
-            self._session.send_to_pixel(VIEWS[self._view], event.pos[0] / width, event.pos[1] / height)
-        elif event.type == pygame.MOUSEMOTION and event.buttons[2]:
-            self._mouse.move(*event.rel)
+            player.key_down(_key_name(pygame, event.key))
+        elif event.type == pygame.KEYUP:
+            player.key_up(_key_name(pygame, event.key))
+        elif event.type in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP) and event.button in (LEFT, RIGHT):
+            across, down = (place / side for place, side in zip(event.pos, self._size, strict=True))
+            player.mouse_button(event.button == RIGHT, event.type == pygame.MOUSEBUTTONDOWN, across, down)
+        elif event.type == pygame.MOUSEMOTION:
+            player.mouse_move(*event.rel)
+        elif event.type == pygame.WINDOWFOCUSLOST:
+            player.release_all()
 
-    def _press(self, key: str) -> None:
-        act = {
-            "escape": self._leave,
-            "q": self._leave,
-            "space": self._pause,
-            "r": self._session.reset,
-            "c": self._session.toggle_crouch,
-            "v": self._next_view,
-            "p": self._toggle_plan,
-            "h": self._toggle_help,
-            "g": self._send_to_middle,
-            "backspace": self._session.release_goal,
-        }.get(key)
-        if act is not None:
-            act()
+    def _hold_mouse(self) -> None:
+        """While the mouse looks all the time it is hidden and kept in the window."""
+        wanted = self._player.is_captured
+        if self._pygame.event.get_grab() != wanted:
+            self._pygame.event.set_grab(wanted)
+            self._pygame.mouse.set_visible(not wanted)
 
-    def _leave(self) -> None:
-        self._wants_out = True
-
-    def _pause(self) -> None:
-        self._is_paused = not self._is_paused
-
-    def _next_view(self) -> None:
-        self._view = (self._view + 1) % len(VIEWS)
-
-    def _toggle_plan(self) -> None:
-        self._shows_plan = not self._shows_plan
-
-    def _toggle_help(self) -> None:
-        self._shows_help = not self._shows_help
-
-    def _send_to_middle(self) -> None:
-        self._session.send_to_pixel(VIEWS[self._view], 0.5, 0.5)
-
-    def _draw(self, share: float) -> None:
+    def _draw(self) -> None:
         started = time.perf_counter()
-        scale = SCALES[self._scale]
-        size = (max(64, round(self._size[0] * scale)), max(48, round(self._size[1] * scale)))
-        frame = self._session.draw(VIEWS[self._view], share, shows_plan=self._shows_plan, size=size)
-        picture = self._hud.surface(frame.rgb)
+        size = self._size if self._player.is_still else self._pace.size(*self._size)
+        picture = self._hud.surface(self._player.draw(size).rgb)
         if size != self._size:
             picture = self._pygame.transform.smoothscale(picture, self._size)
         self._screen.blit(picture, (0, 0))
-        self._hud.write(self._screen, [self._status()])
-        if self._shows_help:
-            self._hud.write_help(self._screen)
+        if self._player.wants_picture:
+            self._player.wants_picture = False
+            self._save_picture()
+        if self._player.view != "birdseye":
+            self._hud.minimap(self._screen, self._plan, self._minimap.marks())
+        self._hud.draw(self._screen, self._reporter.status())
         self._pygame.display.flip()
-        self._adapt(time.perf_counter() - started)
+        if not self._player.is_still:
+            self._pace.took(time.perf_counter() - started)
 
-    def _adapt(self, seconds: float) -> None:
-        """Smaller pictures while drawing is too slow for 30 a second, larger ones once it is quick."""
-        self._picture_seconds += 0.15 * (seconds - self._picture_seconds)
-        if self._picture_seconds > SLOW and self._scale < len(SCALES) - 1:
-            self._scale += 1
-            self._picture_seconds = 0.5 * (SLOW + QUICK)
-        elif self._picture_seconds < QUICK and self._scale > 0:
-            self._scale -= 1
-            self._picture_seconds = 0.5 * (SLOW + QUICK)
+    def _save_picture(self) -> None:
+        """The picture without words, under the first free name in the current folder."""
+        number = next(i for i in range(1, 10**6) if not Path(f"ats-{i:03d}.png").exists())
+        self._pygame.image.save(self._screen, f"ats-{number:03d}.png")
 
-    def _status(self) -> str:
-        diary, session = self._session.diary, self._session
-        agent = session.world.agents[0]
-        to_goal = float(np.linalg.norm((agent.goal() - agent.T_world_root[:3, 3])[:2]))
-        aim = (
-            f"on its way to your place, {to_goal:.1f} m"
-            if session.goal is not None
-            else f"its goal is {to_goal:.1f} m off"
-        )
-        state = "   paused" if self._is_paused else ""
-        return f"the animal is {diary.reaction or diary.activity}, {diary.distance:.1f} m away   {aim}{state}"
-
-    def _record(self, until: float) -> None:
-        """Repeat or skip pictures so that the film runs at the walk's own time."""
+    def _record(self, played: float) -> None:
+        """Repeat or skip pictures so that the film runs as fast as the walk was played."""
         if self.film is None:
             return
-        while self._film_time <= until:
-            self.film.write(self._hud.pixels(self._screen))
-            self._film_time += 1.0 / RATE
+        picture = self._hud.pixels(self._screen)
+        while self._filmed <= played * RATE + 1e-9:
+            self.film.write(picture)
+            self._filmed += 1
+
+
+def _key_name(pygame: Any, code: int) -> str:
+    """The key's name in the table of keys."""
+    name = str(pygame.key.name(code))
+    return "shift" if name in ("left shift", "right shift") else name

@@ -1,0 +1,203 @@
+"""The walk behind the page, in a thread of its own: input in, pictures with their status out.
+
+World, renderer and OpenGL context are born, used and closed in that one thread.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ats_sim.arrays import Array
+from ats_sim.play.keys import KEYS
+from ats_sim.play.minimap import Minimap
+from ats_sim.play.options import PlayOptions
+from ats_sim.play.pace import Pace
+from ats_sim.play.player import Player
+from ats_sim.play.run import open_session
+from ats_sim.play.session import Session
+from ats_sim.play.status import Reporter
+from ats_sim.viewer.messages import Blur, Button, Capture, Input, Move, Press, Resize
+
+if TYPE_CHECKING:
+    from ats_sim.planning import Mind
+
+RATE = 30
+QUALITY = 82
+"""JPEG quality; above this the pictures only get larger."""
+MAP_HEIGHT = 360
+PAGE_KEYS = frozenset({"m", "n", "q", "escape"})
+"""Keys that the page acts on itself: they are about the browser, not about the walk."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What the page shows at an instant."""
+
+    status: dict[str, Any]
+    """Plain values for the panels and the plan."""
+    jpeg: bytes
+    """The picture."""
+
+
+class Stage:
+    """Runs the walk; every method may be called from any thread."""
+
+    def __init__(self, options: PlayOptions, mind: Mind | None, publish: Callable[[Picture], None]) -> None:
+        """Prepare; `start` opens the home. Pictures are handed to `publish` in the stage's thread."""
+        self._options, self._mind, self._publish = options, mind, publish
+        self._inputs: queue.SimpleQueue[Input | None] = queue.SimpleQueue()
+        self._is_wanted, self._is_awake, self._is_over = threading.Event(), threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="stage", daemon=True)
+        self._opened: Future[dict[str, Any]] = Future()
+        self.failure: BaseException | None = None
+        """What ended the walk before its time, if anything did."""
+
+    def start(self) -> dict[str, Any]:
+        """Open the home; returns what the page needs once: name, keys, plan. Raises what opening raises."""
+        self._thread.start()
+        return self._opened.result()
+
+    def take(self, given: Input) -> None:
+        """Note an input; it acts before the next picture."""
+        self._inputs.put(given)
+
+    def want_picture(self) -> None:
+        """Somebody is ready for a picture."""
+        self._is_wanted.set()
+
+    def wake(self, is_awake: bool) -> None:
+        """Let time run, or stand still while nobody looks."""
+        (self._is_awake.set if is_awake else self._is_awake.clear)()
+        self._inputs.put(None)
+
+    def release(self) -> None:
+        """Nobody holds the keys any more."""
+        self._inputs.put(Blur())
+
+    def close(self) -> None:
+        """End the walk and give everything back."""
+        self._is_over.set()
+        self._inputs.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            session = open_session(self._options, self._mind)
+        except BaseException as error:
+            self._opened.set_exception(error)
+            return
+        try:
+            show = _Show(session, self._options.pixels)
+            self._opened.set_result(show.introduction)
+            self._live(show)
+        except Exception as error:
+            self.failure = error
+        finally:
+            session.close()
+
+    def _live(self, show: _Show) -> None:
+        """Until it is over: inputs, time, picture, thirty times a second."""
+        before = time.perf_counter()
+        is_news = True
+        while not self._is_over.is_set():
+            is_news |= self._act(show.player, show)
+            now = time.perf_counter()
+            if self._is_awake.is_set():
+                show.player.advance(now - before)
+                if self._is_wanted.is_set() and (is_news or not show.player.is_still):
+                    self._is_wanted.clear()
+                    is_news = False
+                    self._publish(show.picture())
+            before = now
+            if self._is_awake.is_set():
+                time.sleep(max(0.0, now + 1.0 / RATE - time.perf_counter()))
+            else:
+                show.player.release_all()
+                is_news |= self._wait()
+
+    def _wait(self) -> bool:
+        """Sleep until something happens; what it was is put back for the next round."""
+        given = self._inputs.get()
+        if given is not None:
+            self._inputs.put(given)
+        return True
+
+    def _act(self, player: Player, show: _Show) -> bool:
+        """Do all that was asked for; returns whether there was anything."""
+        is_any = False
+        while True:
+            try:
+                given = self._inputs.get_nowait()
+            except queue.Empty:
+                return is_any
+            is_any = True
+            if isinstance(given, Resize):
+                show.resize(given.width, given.height)
+            elif given is not None:
+                _tell(player, given)
+
+
+class _Show:
+    """A player with what it takes to picture the walk."""
+
+    def __init__(self, session: Session, size: tuple[int, int]) -> None:
+        self.player = Player(session)
+        self._session, self._size = session, size
+        self._reporter, self._pace = Reporter(self.player), Pace()
+        self._minimap = Minimap(session, MAP_HEIGHT)
+        home = session.world.home
+        self.introduction: dict[str, Any] = {
+            "home": home.name,
+            "keys": [[key.shown, key.meaning] for key in KEYS],
+            "map": "data:image/png;base64," + base64.b64encode(encoded(self._minimap.picture, "PNG")).decode(),
+            "renderer": session.renderer.backend,
+        }
+
+    def resize(self, width: int, height: int) -> None:
+        """Draw for a page of width x height pixels."""
+        self._size = (width, height)
+        self._session.resize(width, height)
+
+    def picture(self) -> Picture:
+        """This instant."""
+        started = time.perf_counter()
+        size = self._size if self.player.is_still else self._pace.size(*self._size)
+        rgb = self.player.draw(size).rgb
+        status = self._reporter.status().to_json() | {"map": self._minimap.marks().to_json()}
+        jpeg = encoded(rgb, "JPEG")
+        if not self.player.is_still:
+            self._pace.took(time.perf_counter() - started)
+        return Picture(status, jpeg)
+
+
+def encoded(rgb: Array, form: str) -> bytes:
+    """A picture (H, W, 3 or 4) uint8 as a JPEG or PNG file."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(rgb).save(stream, form, quality=QUALITY)
+    return stream.getvalue()
+
+
+def _tell(player: Player, given: Input) -> None:
+    """Hand an input to the player."""
+    if isinstance(given, Press):
+        if given.name not in PAGE_KEYS:
+            (player.key_down if given.is_down else player.key_up)(given.name)
+    elif isinstance(given, Move):
+        player.mouse_move(given.across, given.down)
+    elif isinstance(given, Button):
+        player.mouse_button(given.is_right, given.is_down, given.across, given.down)
+    elif isinstance(given, Capture):
+        player.is_captured = given.is_on
+    elif isinstance(given, Blur):
+        player.release_all()
