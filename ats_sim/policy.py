@@ -50,7 +50,7 @@ class Policy:
         self._normalisation = Normalisation.from_json(spec["normalisation"])
         shapes = self._normalisation.shapes
         self._shapes = {**shapes, "path": (FUTURE, 3)}
-        self._levels = tuple(float(level) for level in spec["schedule"]["levels"])
+        self._levels = {stage: tuple(map(float, spec["schedule"]["levels"][stage])) for stage in STAGES}
         self._persistence = float(spec["schedule"]["persistence_s"])
         self._seen = np.array([name not in spec.get("hidden", ()) for name in SWITCHES], dtype=np.float32)
         self.joint_names: tuple[str, ...] = tuple(spec["joint_names"])
@@ -190,7 +190,7 @@ class Policy:
         start = np.stack([draft.noise[row][stage] for row in rows]).astype(np.float32)
         inputs = {name: value[rows] for name, value in (draft.codes | guides).items()}
         call = self._denoiser(stage, inputs, draft.keep[rows], draft.guidance if stage in GUIDED else 1.0)
-        return self._normalisation.decode(stage, denoise(call, start, self._levels), draft.codes["current"][rows])
+        return self._normalisation.decode(stage, denoise(call, start, self._levels[stage]), draft.codes["current"][rows])
 
     def _denoiser(self, stage: str, inputs: Signals, keep: Array, guidance: float) -> Callable[[Array, float], Array]:
         """The stage's network with its conditions bound; with guidance, both passes go as one batch."""
@@ -254,9 +254,10 @@ def _check_fit(spec: Mapping[str, Any], home: "Home", where: str) -> None:
         raise PolicyError(f"{where}: joint order {spec['joint_names']}, the home's skeleton has {joints}")
     if list(spec["channels"]) != channels:
         raise PolicyError(f"{where}: perceives {spec['channels']}, the home's volume offers {channels}")
-    levels = spec["schedule"]["levels"]
-    if levels[-1] != 0.0 or any(after >= before for before, after in zip(levels, levels[1:], strict=False)):
-        raise PolicyError(f"{where}: noise levels {levels} must fall to 0")
+    for stage in STAGES:
+        levels = spec["schedule"]["levels"][stage]
+        if levels[-1] != 0.0 or any(after >= before for before, after in zip(levels, levels[1:], strict=False)):
+            raise PolicyError(f"{where}: noise levels {levels} of {stage} must fall to 0")
 
 
 def _check_graph(name: str, session: Any, entry: Mapping[str, Any], where: str) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch_sessions import torch_policy
 from toy_recon import write_toy_recon
 
-from ats_sim.denoising import Normalisation
+from ats_sim.denoising import STAGES, Normalisation
 from ats_sim.errors import HomeError, PolicyError, TrainingError
 from ats_sim.files import read_json, write_json
 from ats_sim.home import Home, seal_home
@@ -108,7 +108,7 @@ def test_graphs_draw_no_noise(trained: Trained) -> None:
     ("change", "message"),
     [
         ({"channels": ["nothing"]}, "perceives"),
-        ({"schedule": {"levels": [1.0, 0.5], "persistence_s": 4.0}}, "levels"),
+        ({"schedule": {"levels": {name: [1.0, 0.5] for name in STAGES}, "persistence_s": 4.0}}, "levels"),
         ({"normalisation": {}}, "not a usable policy"),
         ({"joint_names": ["root"]}, "joint order"),
     ],

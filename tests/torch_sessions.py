@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from ats_sim.arrays import Array
-from ats_sim.denoising import Normalisation, uniform_levels
+from ats_sim.denoising import STAGES, Normalisation, uniform_levels
 from ats_sim.models.hierarchy import Behaviour
 from ats_sim.models.onnx_export import OUTPUTS, graph_inputs
 from ats_sim.policy import FORMAT, GRAPHS, Policy
@@ -40,7 +40,7 @@ def torch_policy(
         "joint_names": joint_names,
         "channels": channels,
         "graphs": graphs,
-        "schedule": {"levels": uniform_levels(calls), "persistence_s": 4.0},
+        "schedule": {"levels": {stage: uniform_levels(calls) for stage in STAGES}, "persistence_s": 4.0},
         "hidden": hidden,
         "normalisation": normalisation.to_json(),
     }

@@ -16,7 +16,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from ats_sim.denoising import Normalisation, uniform_levels
+from ats_sim.denoising import STAGES, Normalisation, uniform_levels
 from ats_sim.files import write_json
 from ats_sim.models.encoders import CODE, MAP_CHANNELS
 from ats_sim.models.hierarchy import Behaviour
@@ -112,7 +112,10 @@ def export_policy(
         "channels": list(channels),
         "patch": {"shape": list(PATCH_SHAPE), "cell": PATCH_CELL},
         "graphs": graphs,
-        "schedule": {"levels": list(uniform_levels(calls)), "persistence_s": PERSISTENCE_S},
+        "schedule": {
+            "levels": {stage: list(uniform_levels(calls)) for stage in STAGES},
+            "persistence_s": PERSISTENCE_S,
+        },
         "hidden": list(hidden),
         "normalisation": normalisation.to_json(),
         "training": dict(training),
