@@ -14,6 +14,7 @@ from ats_sim.arrays import Array
 from ats_sim.envs.options import EnvOptions
 from ats_sim.home import Home
 from ats_sim.measures import DT, Measures
+from ats_sim.observer import PITCH, YAW
 from ats_sim.stretch import MAX_STRIDE
 from ats_sim.world import World
 
@@ -51,9 +52,8 @@ class StateLayout:
     def write(self, row: Array, world: World, measures: Measures) -> None:
         """Fill a row (size,) with the present moment."""
         observer, joints = world.observer, 3 * self.num_joints
-        camera = observer.T_world_camera
-        row[0:3] = camera[:3, 3]
-        row[3:7] = quaternion(camera)
+        row[0:3] = observer.eyes
+        row[3:7] = eye_quaternion(float(observer.pose[YAW]), float(observer.pose[PITCH]))
         row[7:13] = observer.velocity
         place, turn, motion, pose, seen = self._starts
         for i, agent in enumerate(world.agents):
@@ -109,6 +109,16 @@ def quaternion(transform: Array) -> tuple[float, float, float, float]:
     length = math.sqrt(x * x + y * y + z * z + w * w)
     scale = -1.0 / length if w < 0.0 else 1.0 / length
     return x * scale, y * scale, z * scale, w * scale
+
+
+def eye_quaternion(yaw: float, pitch: float) -> tuple[float, float, float, float]:
+    """Unit quaternion xyzw with w >= 0 of a level camera (OpenCV axes) turned by yaw and pitch, radians."""
+    # Level and ahead is (-1, 1, -1, 1) / 2; yaw turns it about the world's z from the left, pitch about its own x.
+    cy, sy = 0.5 * math.cos(0.5 * yaw), 0.5 * math.sin(0.5 * yaw)
+    cp, sp = math.cos(0.5 * pitch), math.sin(0.5 * pitch)
+    x, y, z, w = -cy - sy, cy - sy, -cy + sy, cy + sy
+    x, y, z, w = x * cp + w * sp, y * cp + z * sp, z * cp - y * sp, w * cp - x * sp
+    return (x, y, z, w) if w >= 0.0 else (-x, -y, -z, -w)
 
 
 def _box(low: Array, high: Array) -> spaces.Box:

@@ -8,19 +8,15 @@ from ats_sim.arrays import Array
 from ats_sim.envs.observations import MAX_DEPTH
 from ats_sim.envs.options import EnvOptions
 from ats_sim.envs.window import Window
-from ats_sim.geometry import rigid
 from ats_sim.home import Home
 from ats_sim.world import Moment, World
 
 if TYPE_CHECKING:
+    from ats_sim.envs.overlays import Overlays
     from ats_sim.rendering.frame import Camera, Frame
-    from ats_sim.rendering.home_renderer import HomeRenderer, Overlay
+    from ats_sim.rendering.home_renderer import HomeRenderer
 
 FRAMES_PER_STEP = 3
-MUZZLE = 0.12
-"""Metres ahead of the head joint at which an agent's eyes are, so that its own head is behind them."""
-EYE_RISE = 0.04
-"""Metres above the head joint."""
 
 
 class Pictures:
@@ -31,6 +27,7 @@ class Pictures:
         self._home, self._options = home, options
         self._renderer: HomeRenderer | None = None
         self._window: Window | None = None
+        self._overlays: Overlays | None = None
 
     def observed(self, world: World) -> dict[str, Array]:
         """What the observer sees: `rgb`, `depth` and, where it was asked for, `segmentation`, in new arrays.
@@ -55,9 +52,13 @@ class Pictures:
             RenderError: If no renderer works here.
         """
         renderer, moment = self._opened(), moment or world.moment()
-        observer = None if self._options.camera == "observer" else moment.T_world_camera
-        overlay = self._overlay(world)
-        return renderer.render(self._view(renderer, moment), moment.agents, overlay=overlay, observer=observer)
+        return renderer.render(
+            self._view(renderer, moment),
+            moment.agents,
+            overlay=None if self._overlays is None else self._overlays.of(world),
+            observer=None if self._options.camera == "observer" else moment.T_world_camera,
+            observer_feet=float(moment.feet[2]),
+        )
 
     def show(self, world: World) -> None:
         """Play the last step in the window, in real time, with pictures in between."""
@@ -81,6 +82,10 @@ class Pictures:
             from ats_sim.rendering.home_renderer import HomeRenderer
 
             options, eyes = self._options, self._options.eyes
+            if options.show:
+                from ats_sim.envs.overlays import Overlays, usual_root_height
+
+                self._overlays = Overlays(options.show, usual_root_height(self._home.perception.agent_roots))
             backend: Any = options.renderer
             fov = 2.0 * float(np.arctan(0.5 * eyes.height / eyes.fl_y))
             self._renderer = HomeRenderer(self._home, eyes.width, eyes.height, backend, field_of_view=fov)
@@ -93,26 +98,5 @@ class Pictures:
         if camera == "third_person":
             return renderer.third_person_camera(moment.T_world_camera)
         if camera == "agent":
-            return renderer.observer_camera(agent_eyes(self._home, *moment.agents[0]))
+            return renderer.agent_camera(*moment.agents[0])
         return renderer.observer_camera(moment.T_world_camera)
-
-    def _overlay(self, world: World) -> "Overlay | None":
-        if "plan" not in self._options.show:
-            return None
-        from ats_sim.rendering.home_renderer import Overlay
-
-        goals = np.array([agent.goal() for agent in world.agents])
-        return Overlay(goals=goals, paths=np.array([agent.remaining_path() for agent in world.agents]))
-
-
-def agent_eyes(home: Home, T_world_root: Array, joint_rotations: Array) -> Array:
-    """(4, 4) pose of a camera (OpenCV axes) at an agent's head, level, looking where its body points."""
-    skeleton = home.skeleton
-    joints = skeleton.forward_kinematics(T_world_root, joint_rotations)
-    head = skeleton.joint_names.index("head") if "head" in skeleton.joint_names else 0
-    ahead = np.array([T_world_root[0, 0], T_world_root[1, 0], 0.0])
-    length = float(np.linalg.norm(ahead))
-    ahead = ahead / length if length > 1e-6 else np.array([1.0, 0.0, 0.0])
-    up = np.array([0.0, 0.0, 1.0])
-    axes = np.stack([np.cross(ahead, up), -up, ahead], axis=1)
-    return rigid(axes, joints[head, :3, 3] + MUZZLE * ahead + EYE_RISE * up)
