@@ -11,6 +11,7 @@ from ats_sim.arrays import Array, checked
 from ats_sim.errors import RenderError
 from ats_sim.mesh import SkinnedMesh, TriangleMesh
 from ats_sim.rendering.body import Body, Looks, Shelf
+from ats_sim.rendering.contexts import Hold
 from ats_sim.rendering.frame import Camera, Frame, Lighting
 from ats_sim.rendering.gl_bodies import Drawn, Programs
 from ats_sim.rendering.gl_light import LightPass
@@ -24,12 +25,17 @@ class ModernglRenderer:
     name = "moderngl"
 
     def __init__(self, note: str = "") -> None:
-        """Open an OpenGL context; RenderError, naming what to install, where there is none."""
+        """Open an OpenGL context; RenderError, naming what to install or to close, where that cannot be."""
         self.note = note
         self._closed = False
         self._shelf: Shelf[Drawn] = Shelf()
         self._targets: dict[tuple[int, int], Target] = {}
-        self._context = _open_context()
+        self._hold = Hold(self.name)
+        try:
+            self._context = _open_context()
+        except RenderError:
+            self._hold.release()
+            raise
         with self._context as context:
             self._programs = Programs(context)
             self._surfaces = SurfacePass(context, self._programs)
@@ -89,6 +95,9 @@ class ModernglRenderer:
         if self._closed:
             return
         self._closed = True
+        self._hold.release()
+        if self._hold.is_inherited:
+            return
         with self._context:
             held: list[Drawn | Target] = [*self._shelf.clear(), *self._targets.values()]
             for item in held:
@@ -102,6 +111,7 @@ class ModernglRenderer:
     def _open(self) -> Any:
         if self._closed:
             raise RenderError("this renderer was closed; open a new one with open_renderer().")
+        self._hold.check()
         return self._context
 
 

@@ -19,6 +19,7 @@ from ats_sim.errors import RenderError
 from ats_sim.geometry import OPENCV_FROM_OPENGL, transform_points
 from ats_sim.mesh import SkinnedMesh, TriangleMesh
 from ats_sim.rendering.body import Body, Looks, Shelf
+from ats_sim.rendering.contexts import Hold
 from ats_sim.rendering.frame import Camera, Frame, Lighting
 from ats_sim.rendering.shading import shade, sky_picture
 
@@ -39,8 +40,13 @@ class PyrenderRenderer:
     def __init__(self, note: str = "") -> None:
         """Start pyrender; RenderError, naming what to install, where it does not work."""
         self.note = note
-        self._pyrender = _import_pyrender()
-        self._canvas = _canvas()
+        self._hold = Hold(self.name)
+        try:
+            self._pyrender = _import_pyrender()
+            self._canvas = _canvas()
+        except RenderError:
+            self._hold.release()
+            raise
         self._scene = self._pyrender.Scene(bg_color=np.zeros(4), ambient_light=np.ones(3))
         self._shelf: Shelf[_Node] = Shelf()
         self._closed = False
@@ -106,6 +112,7 @@ class PyrenderRenderer:
     def close(self) -> None:
         """See Renderer.close."""
         self._closed = True
+        self._hold.release()
         for held in self._shelf.clear():
             self._scene.remove_node(held.node)
 
@@ -121,6 +128,7 @@ class PyrenderRenderer:
     def _check_open(self) -> None:
         if self._closed:
             raise RenderError("this renderer was closed; open a new one with open_renderer().")
+        self._hold.check()
 
     def _mesh(self, body: Body) -> Any:
         pyrender, (mesh, _) = self._pyrender, body.shaped()
