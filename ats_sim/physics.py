@@ -133,28 +133,38 @@ class Bodies:
 
     def _build(self, client: int) -> None:
         """Set the engine up and load all bodies once; afterwards they are only moved."""
+        self._configure(client)
+        self._agents = [self._load_rig(client) for _ in self._agent_poses]
+        self._observer = self._load_observer(client)
+        self._find_links(client)
+
+    def _configure(self, client: int) -> None:
         # Without ordered pairs results depend on the engine's history; with file caching a rewritten rig loads as
         # its old self.
         self._engine.setPhysicsEngineParameter(
             deterministicOverlappingPairs=1, enableFileCaching=0, physicsClientId=client
         )
-        self._agents = [self._load_rig(client) for _ in self._agent_poses]
-        self._observer = self._load_observer(client)
-        self._find_links(client)
 
     def _load_observer(self, client: int) -> int:
-        engine, radius = self._engine, self._observer_radius
-        length = max(self._observer_height - 2.0 * radius, 0.01)
-        shape = engine.createCollisionShape(engine.GEOM_CAPSULE, radius=radius, height=length, physicsClientId=client)
-        body = int(engine.createMultiBody(0.0, shape, physicsClientId=client))
+        body = self._capsule(client, 0.0)
         self._group(client, body, OBSERVER_GROUP, 0)
         return body
 
     def _load_rig(self, client: int) -> int:
-        with _silent():
-            body = int(self._engine.loadURDF(str(self._home.urdf_path), useFixedBase=True, physicsClientId=client))
+        body = self._read_urdf(client, fixed=True)
         self._group(client, body, AGENT_GROUP, 0)  # no pairs are ever wanted, only closest points
         return body
+
+    def _capsule(self, client: int, mass: float) -> int:
+        engine, radius = self._engine, self._observer_radius
+        length = max(self._observer_height - 2.0 * radius, 0.01)
+        shape = engine.createCollisionShape(engine.GEOM_CAPSULE, radius=radius, height=length, physicsClientId=client)
+        return int(engine.createMultiBody(mass, shape, physicsClientId=client))
+
+    def _read_urdf(self, client: int, *, fixed: bool) -> int:
+        flags, path = self._engine.URDF_USE_INERTIA_FROM_FILE, str(self._home.urdf_path)
+        with _silent():
+            return int(self._engine.loadURDF(path, useFixedBase=fixed, flags=flags, physicsClientId=client))
 
     def _group(self, client: int, body: int, group: int, mask: int) -> None:
         for link in range(-1, self._engine.getNumJoints(body, physicsClientId=client)):

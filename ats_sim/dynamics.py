@@ -1,0 +1,278 @@
+"""Bodies with weight: each agent's rig is led along its plan and meets the home, the others and the observer for real.
+
+The engine is used as a function: before every step all its bodies are taken apart from each other and put back by
+the state that is kept here. So nothing of the engine's own history (contact points, warm starts) lives on, and going on
+from a stored state gives the same bits as never having stopped, in another process too.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from ats_sim.arrays import Array, checked
+from ats_sim.collision import read_collision
+from ats_sim.geometry import inverse, matrix_from_quaternion, quaternion_from_matrix, rigid
+from ats_sim.home import Home
+from ats_sim.physics import AGENT_GROUP, HOME_GROUP, OBSERVER_GROUP, Bodies
+from ats_sim.puppet import GRAVITY, Glide, Hand, Strength, glide, quaternions, rotation_vectors, turned_short
+
+SUBSTEPS_PER_SECOND = 240
+SOLVER_ITERATIONS = 20  # with fewer the joints sag under the body's weight: 0.08 rad at 10, 0.04 at 20, 0.03 at 50
+MAX_CHUNK_FACES = 40_000  # the engine takes at most 131,072 vertices (three per face, unshared) from memory
+HOME_FRICTION, AGENT_FRICTION, OBSERVER_FRICTION = 1.0, 0.8, 0.3  # the engine multiplies those of the two that touch
+OBSERVER_MASS = 70.0  # kg
+OBSERVER_STIFFNESS, OBSERVER_DAMPING = 4000.0, 200.0  # N/m and N s/m: trousers; an animal in a corner is not shot out
+APART = 100.0  # metres between bodies that are to forget each other
+MOVING = ("base_pose", "base_velocity", "joint_pose", "joint_velocity")
+LOST = 0.03  # metres that a root may be pressed into something before it is put back where it was
+
+
+class DynamicBodies(Bodies):
+    """Bodies that gravity, walls and legs act on; what `track` makes of the plans is read back with `poses`."""
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        num_agents: int,
+        observer_radius: float,
+        observer_height: float,
+        strength: Strength | None = None,
+    ) -> None:
+        """As `Bodies`, and how strongly the agents follow their plans."""
+        super().__init__(home, num_agents=num_agents, observer_radius=observer_radius, observer_height=observer_height)
+        self._strength = strength or Strength()
+        self._state: dict[str, Array] = {}
+
+    def track(self, targets: Sequence[tuple[Array, Array]], feet: Array, dt: float = 0.1) -> None:
+        """Let time pass while all agents follow their targets and the observer walks to a floor point.
+
+        Args:
+            targets: Per agent, where its plan wants it at the end: root pose (4, 4) and joint rotations (J, 3).
+            feet: (3,) floor point on which the observer stands at the end.
+            dt: Seconds.
+        """
+        client, before = self._current(), self.save()
+        self._push_state(client)
+        substeps = max(1, round(dt * SUBSTEPS_PER_SECOND))
+        glides = []
+        for index, (root, joints) in enumerate(targets):
+            # The engine places and leads the base link's centre of mass, which need not be the root.
+            roots = (before["target_roots"][index] @ self._root_to_mass, root @ self._root_to_mass)
+            moved = (before["target_joints"][index][self._link_joints], joints[self._link_joints])
+            glides.append(glide(roots, moved, substeps, dt))
+        walk = (np.asarray(feet, dtype=np.float64) - before["observer_feet"]) / dt
+        for substep in range(substeps):
+            for index, way in enumerate(glides):
+                self._lead(client, index, way, substep)
+            self._walk_observer(client, before["observer_feet"] + walk * (substep * dt / substeps), walk)
+            self._hold_observer(client)
+            self._engine.stepSimulation(physicsClientId=client)
+        self._state = self._pulled(client) | {
+            "target_roots": np.array([root for root, _ in targets], dtype=np.float64),
+            "target_joints": np.array([joints for _, joints in targets], dtype=np.float64),
+            "observer_feet": np.array(feet, dtype=np.float64),
+        }
+        if self._rescued(before):
+            self._push_state(client)
+
+    def poses(self) -> list[tuple[Array, Array]]:
+        """Where every agent is: root pose (4, 4) and joint rotations (J, 3), axis-angle of length at most pi."""
+        self._current()
+        found = []
+        for pose, turned in zip(self._state["base_pose"], self._state["joint_pose"], strict=True):
+            T_world_mass = rigid(matrix_from_quaternion(pose[3:]), pose[:3])
+            joints = np.zeros((self._home.skeleton.num_joints, 3))
+            joints[self._link_joints] = rotation_vectors(turned)
+            found.append((T_world_mass @ inverse(self._root_to_mass), joints))
+        return found
+
+    def save(self) -> dict[str, Array]:
+        """All that the bodies' future depends on, as named arrays: poses, velocities and the targets they are at."""
+        self._current()
+        return {name: value.copy() for name, value in self._state.items()}
+
+    def load(self, stored: Mapping[str, Array]) -> None:
+        """Continue from what `save` returned; raises KeyError or ArrayError where it is incomplete."""
+        client = self._current()
+        taken = {name: checked(name, stored[name], value.shape).copy() for name, value in self._state.items()}
+        self._state = taken
+        self._push_state(client)
+
+    def _current(self) -> int:
+        """The client; whoever was placed since the last call stands there at rest."""
+        self._live()
+        placed = sorted(self._moved_agents)
+        for index in placed:
+            root, joints = self._agent_poses[index]
+            T_world_mass, state = root @ self._root_to_mass, self._state
+            state["base_pose"][index] = [*T_world_mass[:3, 3], *quaternion_from_matrix(T_world_mass[:3, :3])]
+            state["joint_pose"][index] = quaternions(joints[self._link_joints])
+            state["base_velocity"][index], state["joint_velocity"][index] = 0.0, 0.0
+            state["target_roots"][index], state["target_joints"][index] = root, joints
+        if self._observer_moved:
+            self._state["observer_feet"] = np.array(self._feet, dtype=np.float64)
+        return super()._current()
+
+    def _configure(self, client: int) -> None:
+        super()._configure(client)
+        self._engine.setPhysicsEngineParameter(
+            fixedTimeStep=1.0 / SUBSTEPS_PER_SECOND, numSolverIterations=SOLVER_ITERATIONS, physicsClientId=client
+        )
+        self._engine.setGravity(0.0, 0.0, -GRAVITY, physicsClientId=client)
+
+    def _build(self, client: int) -> None:
+        super()._build(client)
+        engine, count, joints = self._engine, len(self._agents), self._home.skeleton.num_joints
+        for vertices, faces in _chunks(read_collision(self._home.collision_paths)):
+            shape = {"vertices": vertices.tolist()}
+            if "collision.obj" in self._home.files:
+                shape |= {"indices": faces.reshape(-1).tolist(), "flags": engine.GEOM_FORCE_CONCAVE_TRIMESH}
+            collision = engine.createCollisionShape(engine.GEOM_MESH, physicsClientId=client, **shape)
+            body = int(engine.createMultiBody(0.0, collision, physicsClientId=client))
+            engine.changeDynamics(body, -1, lateralFriction=HOME_FRICTION, physicsClientId=client)
+            self._group(client, body, HOME_GROUP, AGENT_GROUP)
+        links = [-1, *range(engine.getNumJoints(self._agents[0], physicsClientId=client))]
+        masses = np.array([engine.getDynamicsInfo(self._agents[0], i, physicsClientId=client)[0] for i in links])
+        places = self._home.skeleton.rest_transforms[[0, *self._link_joints], :3, 3]
+        moved = masses[[0, *(link + 1 for link in self._links)]]
+        inertia = float((moved * (places**2).sum(1)).sum())
+        self._hand = Hand(self._strength, float(masses.sum()), inertia, 1.0 / SUBSTEPS_PER_SECOND)
+        self._joint_torque = self._strength.joint * GRAVITY * float(masses.sum())
+        self._state = {
+            "base_pose": np.zeros((count, 7)),
+            "base_velocity": np.zeros((count, 6)),
+            "joint_pose": np.zeros((count, len(self._links), 4)),
+            "joint_velocity": np.zeros((count, len(self._links), 3)),
+            "target_roots": np.tile(np.eye(4), (count, 1, 1)),
+            "target_joints": np.zeros((count, joints, 3)),
+            "observer_feet": np.zeros(3),
+        }
+
+    def _load_rig(self, client: int) -> int:
+        body = self._read_urdf(client, fixed=False)
+        self._group(client, body, AGENT_GROUP, HOME_GROUP | AGENT_GROUP | OBSERVER_GROUP)
+        for link in range(-1, self._engine.getNumJoints(body, physicsClientId=client)):
+            self._loosen(client, body, link, AGENT_FRICTION)
+        count = self._engine.getNumJoints(body, physicsClientId=client)
+        for link in range(count):
+            # The engine brakes every joint by default.
+            self._engine.setJointMotorControlMultiDof(
+                body, link, self._engine.POSITION_CONTROL, targetPosition=[0.0, 0.0, 0.0, 1.0],
+                positionGain=0.0, velocityGain=0.0, force=[0.0, 0.0, 0.0], physicsClientId=client,
+            )  # fmt: skip
+        return body
+
+    def _load_observer(self, client: int) -> int:
+        body = self._capsule(client, OBSERVER_MASS)
+        self._group(client, body, OBSERVER_GROUP, AGENT_GROUP)
+        self._loosen(client, body, -1, OBSERVER_FRICTION)
+        self._engine.changeDynamics(
+            body, -1, contactStiffness=OBSERVER_STIFFNESS, contactDamping=OBSERVER_DAMPING, physicsClientId=client
+        )
+        return body
+
+    def _loosen(self, client: int, body: int, link: int, friction: float) -> None:
+        """No air drag and no sleep; one change a call, because the engine drops some when several come together."""
+        awake = self._engine.ACTIVATION_STATE_DISABLE_SLEEPING
+        for change in (
+            {"linearDamping": 0.0}, {"angularDamping": 0.0}, {"activationState": awake}, {"lateralFriction": friction}
+        ):  # fmt: skip
+            self._engine.changeDynamics(body, link, physicsClientId=client, **change)
+
+    def _lead(self, client: int, index: int, way: Glide, substep: int) -> None:
+        """Set the motors of one agent and let the hand hold its trunk for one substep."""
+        engine, body, count = self._engine, self._agents[index], len(self._links)
+        if count:
+            engine.setJointMotorControlMultiDofArray(
+                body, self._links, engine.POSITION_CONTROL, targetPositions=way.joints[substep].tolist(),
+                targetVelocities=way.joint_spins.tolist(), positionGains=[self._strength.stiffness] * count,
+                velocityGains=[1.0] * count, forces=[[self._joint_torque] * 3] * count, physicsClientId=client,
+            )  # fmt: skip
+        place, turned = engine.getBasePositionAndOrientation(body, physicsClientId=client)
+        velocity, spin = engine.getBaseVelocity(body, physicsClientId=client)
+        behind = way.positions[substep] - np.array(place)
+        force = self._hand.force(behind, way.velocity - np.array(velocity), float(way.velocity[2]))
+        short = turned_short(way.rotations[substep], np.array(turned))
+        torque = self._hand.torque(short, way.spin - np.array(spin))
+        engine.applyExternalForce(body, -1, force.tolist(), place, engine.WORLD_FRAME, physicsClientId=client)
+        engine.applyExternalTorque(body, -1, torque.tolist(), engine.WORLD_FRAME, physicsClientId=client)
+
+    def _walk_observer(self, client: int, feet: Array, velocity: Array) -> None:
+        """Put the observer on its way with its speed: nothing stops it, and contacts feel how fast it comes."""
+        engine, body = self._engine, self._observer
+        centre = feet + [0.0, 0.0, 0.5 * self._observer_height]
+        engine.resetBasePositionAndOrientation(body, centre.tolist(), [0.0, 0.0, 0.0, 1.0], physicsClientId=client)
+        engine.resetBaseVelocity(body, velocity.tolist(), [0.0, 0.0, 0.0], physicsClientId=client)
+
+    def _hold_observer(self, client: int) -> None:
+        held, where = [0.0, 0.0, OBSERVER_MASS * GRAVITY], [0.0, 0.0, 0.0]
+        self._engine.applyExternalForce(
+            self._observer, -1, held, where, self._engine.LINK_FRAME, physicsClientId=client
+        )  # the capsule never turns, so its own frame is the world's
+
+    def _push_state(self, client: int) -> None:
+        """Make the engine forget all contacts, then put every body where the state says."""
+        engine, bodies = self._engine, [*self._agents, self._observer]
+        for number, body in enumerate(bodies):
+            far = [0.0, 0.0, APART * (number + 1)]
+            engine.resetBasePositionAndOrientation(body, far, [0.0, 0.0, 0.0, 1.0], physicsClientId=client)
+        engine.performCollisionDetection(physicsClientId=client)
+        state = self._state
+        for index, body in enumerate(self._agents):
+            pose, speed = state["base_pose"][index].tolist(), state["base_velocity"][index].tolist()
+            engine.resetBasePositionAndOrientation(body, pose[:3], pose[3:], physicsClientId=client)
+            engine.resetBaseVelocity(body, speed[:3], speed[3:], physicsClientId=client)
+            if self._links:
+                engine.resetJointStatesMultiDof(
+                    body, self._links, state["joint_pose"][index].tolist(), state["joint_velocity"][index].tolist(),
+                    physicsClientId=client,
+                )  # fmt: skip
+        self._walk_observer(client, state["observer_feet"], np.zeros(3))
+
+    def _pulled(self, client: int) -> dict[str, Array]:
+        """All agents' poses and velocities as the engine has them."""
+        engine, poses, speeds, turns, spins = self._engine, [], [], [], []
+        for body in self._agents:
+            place, turned = engine.getBasePositionAndOrientation(body, physicsClientId=client)
+            velocity, spin = engine.getBaseVelocity(body, physicsClientId=client)
+            joints = engine.getJointStatesMultiDof(body, self._links, physicsClientId=client) if self._links else []
+            poses.append([*place, *turned])
+            speeds.append([*velocity, *spin])
+            turns.append([joint[0] for joint in joints])
+            spins.append([joint[1] for joint in joints])
+        count, links = len(self._agents), len(self._links)
+        return {
+            "base_pose": np.array(poses),
+            "base_velocity": np.array(speeds),
+            "joint_pose": np.array(turns, dtype=np.float64).reshape(count, links, 4),
+            "joint_velocity": np.array(spins, dtype=np.float64).reshape(count, links, 3),
+        }
+
+    def _rescued(self, before: Mapping[str, Array]) -> bool:
+        """Put agents that were pressed into something, or lost, back to where the step began, at rest."""
+        rescued = False
+        for index, pose in enumerate(self._state["base_pose"]):
+            finite = all(np.isfinite(self._state[name][index]).all() for name in MOVING)
+            if finite and self._room(pose) >= min(-LOST, self._room(before["base_pose"][index])):
+                continue
+            rescued = True
+            for name in ("base_pose", "joint_pose"):
+                self._state[name][index] = before[name][index]
+            for name in ("base_velocity", "joint_velocity"):
+                self._state[name][index] = 0.0
+        return rescued
+
+    def _room(self, pose: Array) -> float:
+        return float(self._home.perception.sample_sdf(pose[:3]))
+
+
+def _chunks(shapes: Sequence[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
+    """Cut meshes that are too large for one shape; each chunk keeps only its own vertices."""
+    for vertices, faces in shapes:
+        if len(faces) <= MAX_CHUNK_FACES and len(vertices) <= 3 * MAX_CHUNK_FACES:
+            yield vertices, faces
+            continue
+        for first in range(0, len(faces), MAX_CHUNK_FACES):
+            used, local = np.unique(faces[first : first + MAX_CHUNK_FACES], return_inverse=True)
+            yield vertices[used], local.reshape(-1, 3)
