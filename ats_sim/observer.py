@@ -25,7 +25,7 @@ SUBSTEP = 0.08  # metres; under half the body's least width, so that no wall fit
 SLIDES = 3
 SHIN = 0.25  # metres above the floor below which nothing stops a person: they step onto it
 STOOP = 0.25  # metres that the eyes sink or rise in a step
-CLIMB = 0.15  # metres that the feet sink or rise in a step
+LOWEST_EYES = 0.3  # metres above the floor
 X, Y, YAW, PITCH, FLOOR, EYES = range(6)
 """Entries of a pose."""
 
@@ -121,8 +121,9 @@ class Observer:
             cosine, sine = math.cos(yaw) * stride, math.sin(yaw) * stride
             step = (cosine * forward - sine * left, sine * forward + cosine * left)
             x, y = self._swept(_Walk(self._room(floor, eyes), obstacles, options.radius), x, y, step)
-        floor = _towards(floor, self._maps.ground(floor).at(x, y), CLIMB)
-        self.pose = np.array([x, y, yaw, pitch, floor, eyes])
+        ground = self._maps.ground(floor).at(x, y)
+        # Feet are on the step at once; the eyes stay where they are and follow with the next steps.
+        self.pose = np.array([x, y, yaw, pitch, ground, max(eyes + floor - ground, LOWEST_EYES)])
 
     def stand_at(self, T_world_camera: Array) -> None:
         """Be where a recorded camera (4, 4) was, whatever stands there: its place, its height, its direction."""
@@ -163,7 +164,9 @@ class Observer:
         return rigid(axes, np.array([x, y, floor + eyes]))
 
     def _room(self, floor: float, eyes: float) -> FlatMap:
-        return self._maps.room(floor, SHIN, max(eyes, SHIN + 0.1))
+        # The body ends in a ball like a capsule, so that a step reaches under it without being a wall.
+        foot = SHIN + self.options.radius
+        return self._maps.room(floor, foot, max(eyes, foot + 0.1))
 
     def _wanted_height(self, x: float, y: float, floor: float, eyes: float) -> float:
         """The stance's height, or the present one while something overhead keeps the body down."""

@@ -23,8 +23,8 @@ CATCH_UP = 0.05  # metres per frame that an agent may go beyond its plan's strid
 MAX_STRIDE = 0.4  # metres per frame, 4 m/s: a cat's sprint in a home
 STRAYED = 0.2  # metres from the planned place that count as blocked
 CONTACT = 0.05  # metres between a foot joint and what is solid that count as standing on it
-JUMP = 0.12  # metres that a plan rises or falls over `JUMP_FRAMES` each way when it means to leave the ground
-JUMP_FRAMES = 3
+JUMP = 0.1  # metres that a plan's height varies within `JUMP_FRAMES` each way when it means to leave the ground
+JUMP_FRAMES = 4
 BODY_RADIUS = 0.08  # metres around the root that nobody else's body enters
 
 Disc = tuple[float, float, float]
@@ -220,9 +220,9 @@ def _strides(plan: Plan, frames: Array) -> Array:
 
 def _airborne(plan: Plan, frames: Array) -> Array:
     """(K,) whether the plan means to leave the ground around each of its frames."""
-    height = plan.path[:, 2]
-    rise = height[np.minimum(frames + JUMP_FRAMES, FUTURE - 1)] - height[np.maximum(frames - JUMP_FRAMES, 0)]
-    return np.abs(rise) > JUMP
+    around = frames[:, None] + np.arange(-JUMP_FRAMES, JUMP_FRAMES + 1)
+    heights = plan.path[np.clip(around, 0, FUTURE - 1), 2]
+    return np.asarray(np.ptp(heights, axis=1) > JUMP)
 
 
 def _reach(stride: float, momentum: float) -> float:

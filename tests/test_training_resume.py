@@ -145,7 +145,7 @@ def test_few_windows_are_not_shown_for_ever() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [{"steps": 0}, {"drop": 1.0}, {"network_calls": 0}, {"path_width": 12}, {"batch": -1}]
+    "option", [{"steps": 0}, {"drop": 1.0}, {"path_width": 12}, {"batch": -1}]
 )
 def test_impossible_options_are_refused(option: dict[str, Any]) -> None:
     """Out of range is a ConfigError that names the option."""

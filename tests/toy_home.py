@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.geometry import rigid, yaw_matrix
+from ats_sim.geometry import look_at, rigid, yaw_matrix
 from ats_sim.gltf import Animation, write_agent, write_scene
 from ats_sim.home import PerceptionVolume, seal_home
 from ats_sim.mesh import SkinnedMesh, TriangleMesh, merge
 from ats_sim.perception import FUTURE, Perception
 from ats_sim.plan import Awareness, Plan
+from ats_sim.recorded import Recording, write_recordings
 from ats_sim.skeleton import QUADRUPED_NAMES, QUADRUPED_PARENTS, Skeleton
 
 ROOM_LOW, ROOM_HIGH = np.array([-2.5, -2.0, 0.0]), np.array([2.5, 2.0, 2.5])
@@ -71,6 +72,7 @@ def make_toy_home(folder: Path, *, policy: bool = False) -> Path:
     write_agent(folder / "agent.glb", _skinned(skeleton), [animation])
     (folder / "agent.urdf").write_text(toy_urdf(skeleton))
     toy_volume().write(folder / "perception.npz")
+    write_recordings(folder / "recordings.npz", [toy_recording(skeleton)])
     if policy:
         write_fake_policy(folder, skeleton)
     seal_home(
@@ -98,6 +100,15 @@ def recorded_roots() -> Array:
     positions = np.stack([-0.8 + 0.9 * np.cos(angle), 1.1 * np.sin(angle), np.full(200, ROOT_HEIGHT)], axis=-1)
     heading = np.arctan2(1.1 * np.cos(angle), -0.9 * np.sin(angle))
     return rigid(yaw_matrix(heading), positions)
+
+
+def toy_recording(skeleton: Skeleton) -> Recording:
+    """20 s of the walk, watched by somebody who strolls along the room; the animal is out of sight for the last 2 s."""
+    roots = recorded_roots()
+    eyes = np.stack([np.linspace(-2.0, 0.4, 200), np.full(200, -1.4), np.full(200, 1.4)], axis=-1)
+    cameras = look_at(eyes, roots[:, :3, 3])
+    joints = np.zeros((200, skeleton.num_joints, 3))
+    return Recording("walk", np.arange(200) / 10.0, roots, joints, cameras, np.arange(200) < 180)
 
 
 def toy_volume() -> PerceptionVolume:

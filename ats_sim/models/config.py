@@ -40,8 +40,6 @@ class TrainConfig:
     """Share of hidden units and code entries that are silenced per step."""
     mirror: bool = True
     """Also learn from the left-right mirrored home and agent."""
-    network_calls: int = 4
-    """Denoising calls per stage and plan."""
     held_out: tuple[str, ...] = ()
     """Videos kept for testing; by default every eighth accepted one, none where there is only one."""
     seed: int = 0
@@ -91,8 +89,6 @@ def size_of(config: TrainConfig) -> TrainSize:
             raise ConfigError(f"{field.name}: {getattr(size, field.name)}, want at least 1")
     if not 0.0 <= config.drop < 1.0:
         raise ConfigError(f"drop: {config.drop}, want a chance in [0, 1)")
-    if not 1 <= config.network_calls <= 64:
-        raise ConfigError(f"network_calls: {config.network_calls}, want 1 to 64")
     if size.path_width % 8 or size.pose_width % 8:
         raise ConfigError(f"path_width {size.path_width} and pose_width {size.pose_width}: want multiples of 8")
     if config.max_epochs < 1:

@@ -69,6 +69,10 @@ def graph_inputs(normalisation: Normalisation, channels: int) -> dict[str, Shape
     }
 
 
+CALLS: dict[str, int] = {"goal": 8, "path": 3, "pose": 2}
+"""Denoising calls per stage: goals are cheap and gain from more, a pose that follows its path needs few."""
+
+
 def export_policy(
     folder: Path,
     networks: Behaviour,
@@ -76,7 +80,6 @@ def export_policy(
     *,
     joint_names: Sequence[str],
     channels: Sequence[str],
-    calls: int,
     hidden: Sequence[str] = (),
     training: Mapping[str, Any],
 ) -> None:
@@ -88,7 +91,6 @@ def export_policy(
         normalisation: What they were trained with.
         joint_names: Joint order of the poses, the root first.
         channels: Channel order of the scene patch.
-        calls: Denoising calls per stage.
         hidden: Conditions (scene, observer, past) that the networks never saw and that must stay hidden.
         training: Plain facts about the training, kept in `policy.json`.
     """
@@ -113,7 +115,7 @@ def export_policy(
         "patch": {"shape": list(PATCH_SHAPE), "cell": PATCH_CELL},
         "graphs": graphs,
         "schedule": {
-            "levels": {stage: list(uniform_levels(calls)) for stage in STAGES},
+            "levels": {stage: list(uniform_levels(CALLS[stage])) for stage in STAGES},
             "persistence_s": PERSISTENCE_S,
         },
         "hidden": list(hidden),

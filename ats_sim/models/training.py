@@ -233,7 +233,6 @@ def _export(
             maker.normalisation,
             joint_names=home.skeleton.joint_names,
             channels=patch_channels(home.perception),
-            calls=config.network_calls,
             hidden=config.ablate,
             training=training,
         )
