@@ -34,7 +34,7 @@ class Hud:
 
         self._pygame = pygame
         pygame.font.init()
-        points = max(10, round(min(height / 34.0, width / 46.0)))
+        points = max(8, round(min(height / 34.0, width / 46.0)))
         self._font = pygame.font.Font(_font_file(), points)
         self._line = self._font.get_linesize()
         self._gap = max(4, points // 2)
@@ -47,9 +47,9 @@ class Hud:
         self._panel(surface, "you", status.you, width - rows_width - gap, gap)
         self._chips(surface, status, gap, height - self._line - 2 * gap)
         if status.warning:
-            self._pill(surface, status.warning, height - self._line - 3 * gap, TONES["warn"])
+            self._pill(surface, status.warning, height - 2 * self._line - 5 * gap, TONES["warn"])
         if status.badge:
-            self._pill(surface, status.badge, 2 * gap + self._line * (1 + len(status.animal)) + 3 * gap, INK)
+            self._pill(surface, status.badge, gap, INK)
         if status.shows_help:
             self._help(surface)
 

@@ -1,8 +1,8 @@
 """A walk on disk: a line per thing that changed the world, with a digest of the state it led to.
 
 The first line is the header (`ats-walk/1`). Every further line is an event and the first 16 hex digits of the SHA-256
-of the world's state after it; every 50 steps and at the end a line of its own holds all 64. Lines are written one by
-one, so that a walk which is killed is known up to its last line.
+of the world's state after it; at the beginning, every 50 steps and at the end a line of its own holds all 64. Lines are
+written one by one, so that a walk which is killed is known up to its last line.
 """
 
 from __future__ import annotations
@@ -72,11 +72,12 @@ def digest(state: Mapping[str, Array]) -> str:
 class WalkLog:
     """Writes a walk while it is walked."""
 
-    def __init__(self, path: Path, header: Header) -> None:
-        """Begin the file; an older one of that name is replaced. OSError where it cannot be written."""
+    def __init__(self, path: Path, header: Header, state: Mapping[str, Array]) -> None:
+        """Begin the file in a state; an older file is replaced. OSError where it cannot be written."""
         self._stream: TextIO = path.open("w", encoding="utf-8", buffering=1)
         self._steps = 0
         self._write({"format": FORMAT, **asdict(header)})
+        self._write({"check": digest(state)})
 
     def note(self, event: Event, state: Mapping[str, Array]) -> None:
         """Write what was done and the state it led to."""

@@ -47,13 +47,13 @@ class Walk:
         """Real time that the world's steps took."""
         self._rng = np.random.default_rng(header.seed)
         self._log: WalkLog | None = None
+        self.do(Reset())
         if log is not None:
             try:
-                self._log = WalkLog(log, header)
+                self._log = WalkLog(log, header, self.world.state())
             except OSError:
                 self.world.close()
                 raise
-        self.do(Reset())
 
     def do(self, event: Event) -> None:
         """Let something happen.
