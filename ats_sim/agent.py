@@ -11,9 +11,10 @@ from ats_sim.footing import Footing
 from ats_sim.perception import FUTURE, PAST, AgentHistory
 from ats_sim.plan import Awareness, Plan
 from ats_sim.seam import Seam
-from ats_sim.stretch import BODY_RADIUS, Disc, Stretch, standing, walked
+from ats_sim.stretch import BODY_RADIUS, Disc, Stretch, moved, standing, walked
 
 PATIENCE = 2  # blocked frames before another plan is asked for
+PUSHED_ASIDE = 0.1  # metres from where a step should have ended that count as blocked
 NEARBY = 0.1  # metres beyond touching at which the bodies of others are looked at
 
 
@@ -165,6 +166,16 @@ class Agent:
         self.blocked_frames = self.blocked_frames + 1 if self.blocked else 0
         self.executed += 1
         self._advance_forced_path()
+
+    def pushed_to(self, root: Array, joints: Array) -> None:
+        """End the last step at a root pose (4, 4) and joint rotations (J, 3) that physics made of what was planned."""
+        aside = math.dist(root[:3, 3], self.roots[-1, :3, 3]) > PUSHED_ASIDE
+        self.blocked_frames += int(aside and not self.blocked)
+        before = _cut(self._walked, self._now - 1, self._now)
+        self._walked = _joined(before, moved(self.footing, before, root, joints, aside or self.blocked))
+        self._now = 1
+        self.roots = np.concatenate([self.roots[:-1], root[None]])
+        self.joints = np.concatenate([self.joints[:-1], joints[None]])
 
     def _stay(self) -> None:
         self._walked = standing(self.footing, self.roots[[-1, -1]], self.joints[[-1, -1]])

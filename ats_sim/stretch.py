@@ -79,6 +79,12 @@ def standing(footing: Footing, roots: Array, joints: Array) -> Stretch:
     return _measured(footing, None, roots, joints, positions, np.zeros(len(roots), dtype=bool))
 
 
+def moved(footing: Footing, before: Stretch, root: Array, joints: Array, blocked: bool) -> Stretch:
+    """One frame in which something else than the plan put the body: root (4, 4) and joint rotations (J, 3)."""
+    positions = footing.skeleton.forward_kinematics(root[None], joints[None])[..., :3, 3]
+    return _measured(footing, before, root[None], joints[None], positions, np.array([blocked]))
+
+
 def walked(
     footing: Footing, before: Stretch, plan: Plan, seam: Seam, first: int, count: int, obstacles: tuple[Disc, ...] = ()
 ) -> Stretch:

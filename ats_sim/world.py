@@ -6,12 +6,13 @@ All that the future depends on is in `snapshot()`; continuing and restoring give
 import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ats_sim.agent import Agent
 from ats_sim.arrays import Array, checked
+from ats_sim.dynamics import DynamicBodies
 from ats_sim.errors import ConfigError
 from ats_sim.footing import Footing
 from ats_sim.geometry import Intrinsics, exp_so3, log_so3, rigid
@@ -26,6 +27,7 @@ from ats_sim.reset_options import read_reset_options
 from ats_sim.snapshot import own_part, pack, pack_rng, unpack, unpack_rng
 from ats_sim.starts import Starts, find_starts
 
+Physics = Literal["kinematic", "dynamic"]
 MAX_AGENTS = 16
 FACING_JITTER = 0.3  # radians; an episode begins with the agent in view, not dead centre
 STEEPEST_START = 0.6  # radians; nobody begins staring at their own feet
@@ -57,6 +59,7 @@ class World:
         replan_every: int = 5,
         observer: ObserverOptions | None = None,
         eyes: Intrinsics = EYES,
+        physics: Physics = "kinematic",
     ) -> None:
         """Build the bodies; `reset` before the first step.
 
@@ -67,6 +70,8 @@ class World:
             replan_every: Steps between two plans.
             observer: The observer's build and speed.
             eyes: The observer's camera, for what is visible.
+            physics: "kinematic" puts bodies where plan and home allow; "dynamic" gives them weight, and gravity, walls,
+                the observer's legs and other agents push back (about thirty times as slow).
 
         Raises:
             ConfigError: If a number is out of range.
@@ -89,8 +94,10 @@ class World:
         self._rngs = [np.random.Generator(np.random.PCG64(0)) for _ in self.agents]
         self._observer_past = np.zeros((PAST, 3))
         self._starts = _starts_of(home, self._footing, self.observer)
+        _refuse_unknown(physics)
+        kind = DynamicBodies if physics == "dynamic" else Bodies
         height = options.eye_height + options.radius
-        self._bodies = Bodies(home, num_agents=num_agents, observer_radius=options.radius, observer_height=height)
+        self._bodies = kind(home, num_agents=num_agents, observer_radius=options.radius, observer_height=height)
 
     @property
     def time(self) -> float:
@@ -176,6 +183,7 @@ class World:
         feet = self.observer.feet
         for index, agent in enumerate(self.agents):
             agent.follow(bodies_of_others(self.agents, index, feet))
+        self._move_bodies(feet)
         for sample in self._samples:
             sample.follow(bodies_of_others([sample], 0, feet))
         self._observer_past = np.concatenate([self._observer_past[1:], self.observer.eyes[None]])
@@ -183,7 +191,6 @@ class World:
         if self.replay is not None:
             simulated = [self.agents[0], *self._samples]
             self.replay.compare(np.array([agent.T_world_root[:3, 3] for agent in simulated]))
-        self._place_bodies()
 
     def thinkers(self) -> list[Thinker]:
         """All agents that may be due to think, with what each attends to."""
@@ -268,6 +275,8 @@ class World:
             stored[f"{kind}rng"] = pack_rng(rng)
         if self.replay is not None:
             stored |= {f"replay_{name}": value for name, value in self.replay.state().items()}
+        if isinstance(self._bodies, DynamicBodies):
+            stored |= {f"bodies_{name}": value for name, value in self._bodies.save().items()}
         return stored
 
     def load_state(self, stored: Mapping[str, Array]) -> None:
@@ -287,7 +296,6 @@ class World:
         except (KeyError, TypeError, ValueError) as error:
             self._take(before)
             raise ConfigError(f"snapshot: incomplete or damaged ({error!r})") from error
-        self._place_bodies()
 
     def snapshot(self) -> bytes:
         """The state as one portable blob; works in another process, bit-exact."""
@@ -319,12 +327,24 @@ class World:
         for agent, own in zip([*self.agents, *self._samples], parts, strict=True):
             agent.load_state(own)
         self._rngs = [unpack_rng(own["rng"]) for own in parts]
+        self._place_bodies()
+        if isinstance(self._bodies, DynamicBodies):
+            self._bodies.load(own_part(stored, "bodies_"))
 
     def _discs(self) -> list[tuple[float, float, float]]:
         """Agents that the observer may not walk into: those at the height of the body."""
         floor, eyes = self.observer.pose[4:].tolist()
         places = [agent.T_world_root[:3, 3].tolist() for agent in self.agents]
         return [(x, y, AGENT_RADIUS) for x, y, z in places if floor < z < floor + eyes]
+
+    def _move_bodies(self, feet: Array) -> None:
+        """Put the bodies where everybody is; bodies with weight go there as far as the world lets them."""
+        if not isinstance(self._bodies, DynamicBodies):
+            self._place_bodies()
+            return
+        self._bodies.track([(agent.T_world_root, agent.joint_rotations) for agent in self.agents], feet)
+        for agent, (root, joints) in zip(self.agents, self._bodies.poses(), strict=True):
+            agent.pushed_to(root, joints)
 
     def _place_bodies(self) -> None:
         for i, agent in enumerate(self.agents):
@@ -363,6 +383,11 @@ class World:
         if float(self.observer.clearance(asked[:2])) <= 0.0:
             raise ConfigError(f"observer_pose: {asked[:2].tolist()} is not free; the observer would stand in something")
         return np.array([*asked, 0.0])
+
+
+def _refuse_unknown(physics: str) -> None:
+    if physics not in get_args(Physics):
+        raise ConfigError(f"physics={physics!r}: there is {', '.join(repr(one) for one in get_args(Physics))}")
 
 
 def _generators(seeds: Iterable[Any]) -> list[np.random.Generator]:
