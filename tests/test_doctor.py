@@ -40,3 +40,23 @@ def test_the_table_names_what_is_absent(monkeypatch: pytest.MonkeyPatch, capsys:
     assert cli.main(["doctor"]) == 1
     shown = capsys.readouterr().out
     assert "pip install av" in shown and "absent" in shown and "works" in shown
+
+
+def test_what_does_not_mix_is_found_and_named() -> None:
+    mixing = tuple(trial for trial in doctor.TRIALS if " + " in trial.name)
+    found = {finding.name: finding for finding in examine(mixing)}
+    if "no EGL context" in found["moderngl + moderngl"].detail:
+        pytest.skip("no OpenGL here")
+    assert found["moderngl + moderngl"].works
+    assert found["moderngl + window of SDL"].works
+    fork = found["moderngl + fork"]
+    assert fork.verdict == ("works" if fork.works else "no mix")
+    assert "ats-sim" in fork.detail
+    for finding in found.values():
+        assert finding.works or finding.fix
+
+
+def test_verdicts_tell_absent_from_unmixable() -> None:
+    assert doctor.Finding("film", False, "", "pip install av", True).verdict == "absent"
+    assert doctor.Finding("a + b", False, "", "apart", False).verdict == "no mix"
+    assert doctor.Finding("a + b", True, "", "", False).verdict == "works"

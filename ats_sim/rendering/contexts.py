@@ -17,15 +17,18 @@ _opened_in: set[int] = set()
 class Hold:
     """One renderer's share in this process' OpenGL."""
 
+    kind: str
+    """Which library draws."""
+
     def __init__(self, kind: str) -> None:
         """Note that a renderer of a kind (moderngl, pyrender) opens; RenderError where it would not work."""
         here = os.getpid()
         if _opened_in - {here}:
             raise RenderError(f"process {here} was forked from one that has used OpenGL, which hangs here. {SPAWN}")
-        others = {hold.kind for hold in _live if hold.kind != kind}
+        others = {hold.kind for hold in _live} - {kind}
         if others:
             raise RenderError(
-                f"a {others.pop()} renderer is open in this process, and {kind} would break its pictures: close it first, "
+                f"a {others.pop()} renderer is open in this process, and {kind} would break its pictures: close it, "
                 f"open {kind} in a process of its own, or draw with raycast (`ats doctor` tells what mixes)."
             )
         _opened_in.add(here)

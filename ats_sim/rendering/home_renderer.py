@@ -95,7 +95,7 @@ class HomeRenderer:
         overlay = overlay or Overlay()
         joints = self._joints([*agents, *overlay.ghosts])
         self._pose_agents(joints[: len(agents)])
-        self._overlay.draw(overlay, joints[len(agents) :])
+        self._overlay.draw(overlay, joints[len(agents) :], camera)
         if observer is None or np.linalg.norm(observer[:3, 3] - camera.position) < TOO_NEAR:
             self._figure.hide()
         else:

@@ -11,6 +11,7 @@ from ats_sim.arrays import Array, checked
 from ats_sim.geometry import rigid
 from ats_sim.home import Home
 from ats_sim.mesh import SkinnedMesh, TriangleMesh
+from ats_sim.rendering.frame import Camera
 from ats_sim.rendering.labels import OVERLAY_LABEL
 from ats_sim.rendering.renderer import Renderer
 from ats_sim.rendering.shapes import dots, goal_marker, tubes
@@ -18,7 +19,8 @@ from ats_sim.rendering.visits import visits_map
 
 DOT_RADIUS = 0.03
 NEAR_COLOR, FAR_COLOR = np.array([255, 255, 255]), np.array([255, 170, 30])
-TRACK_RADIUS = 0.012
+TRACK_RADIUS, TRACK_PIXELS = 0.012, 0.8
+"""Tracks are at least this wide to each side, metres and pixels."""
 FIRST_TRACK, LAST_TRACK = np.array([40, 205, 255]), np.array([235, 70, 215])
 GHOST_TINT, GHOST_OPACITY = (0.42, 0.80, 1.0), 0.4
 MAP_OPACITY = 0.72
@@ -55,12 +57,13 @@ class OverlayDrawing:
         self._map: int | None = None
         self._map_height = 0.0
 
-    def draw(self, overlay: Overlay, ghost_joints: Array) -> None:
+    def draw(self, overlay: Overlay, ghost_joints: Array, camera: Camera) -> None:
         """Show an overlay whose ghosts have joint transforms (G, J, 4, 4); ArrayError on arrays of another shape."""
         drop = np.array([0.0, 0.0, overlay.root_height])
         self._draw_goals(overlay, drop)
-        self._dots.draw(None if overlay.paths is None else _lowered("overlay.paths", overlay.paths, drop), _dotted)
-        self._tubes.draw(None if overlay.tracks is None else _lowered("overlay.tracks", overlay.tracks, drop), _traced)
+        self._dots.draw(_lowered("overlay.paths", overlay.paths, drop), _dotted, DOT_RADIUS)
+        tracks = _lowered("overlay.tracks", overlay.tracks, drop)
+        self._tubes.draw(tracks, _traced, _visible_radius(tracks, camera))
         self._draw_ghosts(ghost_joints)
         self._draw_map(overlay)
 
@@ -108,9 +111,10 @@ class _Strokes:
         self._renderer = renderer
         self._handle: int | None = None
         self._points = np.zeros((0, 0, 3))
+        self._radius = 0.0
 
-    def draw(self, points: Array | None, mesh_of: Callable[[Array], TriangleMesh]) -> None:
-        """Show the mesh of points (n, K, 3), or nothing."""
+    def draw(self, points: Array | None, mesh_of: Callable[[Array, float], TriangleMesh], radius: float) -> None:
+        """Show the mesh of points (n, K, 3) and a radius in metres, or nothing."""
         if points is None or not points.size:
             if self._handle is not None:
                 self._renderer.show(self._handle, False)
@@ -118,20 +122,29 @@ class _Strokes:
         if self._handle is None or points.shape != self._points.shape:
             if self._handle is not None:
                 self._renderer.remove(self._handle)
-            self._handle = self._renderer.add(mesh_of(points), OVERLAY_LABEL, unlit=True)
-        elif not np.array_equal(points, self._points):
-            self._renderer.update_vertices(self._handle, mesh_of(points).vertices)
-        self._points = points
+            self._handle = self._renderer.add(mesh_of(points, radius), OVERLAY_LABEL, unlit=True)
+        elif radius != self._radius or not np.array_equal(points, self._points):
+            self._renderer.update_vertices(self._handle, mesh_of(points, radius).vertices)
+        self._points, self._radius = points, radius
         self._renderer.show(self._handle, True)
 
 
-def _dotted(points: Array) -> TriangleMesh:
-    return dots(points.reshape(-1, 3), DOT_RADIUS, NEAR_COLOR, FAR_COLOR)
+def _dotted(points: Array, radius: float) -> TriangleMesh:
+    return dots(points.reshape(-1, 3), radius, NEAR_COLOR, FAR_COLOR)
 
 
-def _traced(points: Array) -> TriangleMesh:
+def _traced(points: Array, radius: float) -> TriangleMesh:
     share = np.linspace(0.0, 1.0, len(points))[:, None]
-    return tubes(points, TRACK_RADIUS, np.round((1.0 - share) * FIRST_TRACK + share * LAST_TRACK).astype(np.uint8))
+    return tubes(points, radius, np.round((1.0 - share) * FIRST_TRACK + share * LAST_TRACK).astype(np.uint8))
+
+
+def _visible_radius(tracks: Array | None, camera: Camera) -> float:
+    """A radius in metres that shows in the picture, in coarse steps: a moving camera does not redraw every line."""
+    if tracks is None or not tracks.size:
+        return TRACK_RADIUS
+    distance = float(np.linalg.norm(tracks - camera.position, axis=-1).min())
+    wanted = TRACK_PIXELS * distance / camera.intrinsics.fl_x
+    return TRACK_RADIUS * 1.3 ** max(0.0, float(np.ceil(np.log(wanted / TRACK_RADIUS + 1e-9) / np.log(1.3))))
 
 
 def _bleached(skinned: SkinnedMesh) -> SkinnedMesh:
@@ -141,9 +154,9 @@ def _bleached(skinned: SkinnedMesh) -> SkinnedMesh:
     return replace(skinned, mesh=TriangleMesh(mesh.vertices, mesh.faces, colors=white))
 
 
-def _lowered(name: str, points: Array, drop: Array) -> Array:
+def _lowered(name: str, points: Array | None, drop: Array) -> Array | None:
     """Points (n, K, 3) lowered from the root to what carries it."""
-    return _on_floor(checked(name, points, (None, None, 3)) - drop)
+    return None if points is None else _on_floor(checked(name, points, (None, None, 3)) - drop)
 
 
 def _on_floor(points: Array) -> Array:
