@@ -42,18 +42,27 @@ def env(home: Path) -> Iterator[gymnasium.Env]:
     made.close()
 
 
-@pytest.mark.parametrize("obs_mode", ["state", "rgbd"])
-def test_gymnasiums_checker_has_no_complaint(home: Path, obs_mode: str) -> None:
-    made = make(home, obs_mode=obs_mode, width=48, height=36)
+KINDS: list[dict[str, Any]] = [
+    {},
+    {"obs_mode": "rgbd", "segmentation": True},
+    {"task": "follow", "num_agents": 2},
+    {"task": "approach", "shaping_discount": 1.0, "replan_every": 20},
+    {"task": "film", "camera": "agent", "show": ["plan", "ghost", "futures", "support"]},
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_gymnasiums_checker_has_no_complaint(home: Path, kind: dict[str, Any]) -> None:
+    made = make(home, width=48, height=36, **kind)
     check_env(made.unwrapped)
     made.close()
 
 
-@pytest.mark.parametrize("obs_mode", ["state", "rgbd"])
+@pytest.mark.parametrize("kind", KINDS[:3], ids=str)
 @pytest.mark.filterwarnings("ignore:It seems that your observation", "ignore::DeprecationWarning")
-def test_stable_baselines_checker_raises_nothing(home: Path, obs_mode: str) -> None:
+def test_stable_baselines_checker_raises_nothing(home: Path, kind: dict[str, Any]) -> None:
     checker = pytest.importorskip("stable_baselines3.common.env_checker")
-    made = make(home, obs_mode=obs_mode, width=48, height=36)
+    made = make(home, width=48, height=36, **kind)
     checker.check_env(made.unwrapped)
     made.close()
 
@@ -174,7 +183,7 @@ def test_a_spec_survives_json(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(module, "_policy_of", lambda opened: ScriptedMind())
     load = module.Home.load
     monkeypatch.setattr(module.Home, "load", lambda path, require_policy=True: load(path, require_policy=False))
-    made = gymnasium.make("ATSHome-v0", home=str(home), obs_mode="state")
+    made = gymnasium.make("ATSHome-v0", home=str(home), obs_mode="state", task="film", show=("plan", "support"))
     again = gymnasium.envs.registration.EnvSpec.from_json(made.spec.to_json()).make()
     assert again.reset(seed=1)[0]["agent_position"].tobytes() == made.reset(seed=1)[0]["agent_position"].tobytes()
     made.close()
@@ -274,7 +283,8 @@ def test_nothing_works_before_the_first_reset(home: Path) -> None:
 
 BAD_OPTIONS = {
     "obs_mode": "pixels", "task": "chase", "camera": "cat", "width": 10, "height": 10**6, "num_agents": 0,
-    "replan_every": 0, "observer_radius": 3.0, "observer_speed": float("nan"),
+    "replan_every": 0, "observer_radius": 3.0, "observer_speed": float("nan"), "physics": "soft", "show": ["cat"],
+    "segmentation": True, "shaping_discount": 1.1, "wdith": 64,
 }  # fmt: skip
 
 

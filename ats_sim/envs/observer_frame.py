@@ -3,12 +3,13 @@
 `ObserverFrame` wraps one environment, `VectorObserverFrame` the vector environment.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
-from gymnasium.vector import VectorEnv, VectorObservationWrapper
+from gymnasium.vector import VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 
 from ats_sim.arrays import Array
@@ -38,7 +39,7 @@ class ObserverFrame(gymnasium.ObservationWrapper[Array, Array, dict[str, Array]]
         return observer_frame(observation, self._volume, self._whiskers)
 
 
-class VectorObserverFrame(VectorObservationWrapper):  # type: ignore[misc]
+class VectorObserverFrame(VectorWrapper):  # type: ignore[misc]
     """An `ATSHomeVectorEnv` whose observations are vectors (N, D); `final_obs` in infos becomes a vector too."""
 
     def __init__(self, env: VectorEnv[Any, Any, Any], whiskers: int = 12) -> None:
@@ -61,6 +62,13 @@ class VectorObserverFrame(VectorObservationWrapper):  # type: ignore[misc]
     def observations(self, observations: dict[str, Array]) -> Array:
         """The vectors (N, D)."""
         return observer_frame(observations, self._volume, self._whiskers)
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """As the wrapped environment's, with vectors."""
+        observations, infos = self.env.reset(seed=seed, options=options)
+        return self.observations(observations), infos
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """As the wrapped environment's, with vectors."""
