@@ -6,6 +6,7 @@ A body is shifted as a whole, which keeps its pose as the mind drew it.
 """
 
 import math
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,3 +131,14 @@ def _sole(home: Home, feet: Array) -> float:
         heights.append(home.perception.sample_sdf(pose[..., :3, 3]).min(-1))
     usual = float(np.percentile(np.concatenate(heights), 90)) if heights else MOST_SOLE
     return float(np.clip(usual, LEAST_SOLE, MOST_SOLE))
+
+
+# Worlds of one home share what is measured on it; an entry dies with its home.
+_FOOTINGS: "weakref.WeakKeyDictionary[Home, Footing]" = weakref.WeakKeyDictionary()
+
+
+def footing_of(home: Home) -> Footing:
+    """The footing of a home, measured once."""
+    if home not in _FOOTINGS:
+        _FOOTINGS[home] = Footing.of(home)
+    return _FOOTINGS[home]

@@ -102,6 +102,10 @@ class Observer:
         """Room (...) in metres around a body's axis at floor points (..., 2); less than its radius means touching."""
         return self._room(float(self.pose[FLOOR]), float(self.pose[EYES])).sample(xy)
 
+    def standing_room(self, xy: Array) -> Array:
+        """The same for a body that stands upright on the main floor, wherever it is now."""
+        return self._room(0.0, self.options.eye_height).sample(xy)
+
     def move(self, action: Array, obstacles: Sequence[Disc] = ()) -> None:
         """Turn, then walk for one step.
 

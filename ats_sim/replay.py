@@ -5,7 +5,7 @@ so that the running minADE is the metric of the papers, best of K, in closed loo
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,7 +135,7 @@ class Replay:
         return replay
 
 
-def find_recording(recordings: tuple[Recording, ...], name: str) -> Recording:
+def find_recording(recordings: Sequence[Recording], name: str) -> Recording:
     """The recording of a name.
 
     Raises:

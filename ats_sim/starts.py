@@ -1,5 +1,6 @@
 """Where an episode may begin: places where the real agent and the real observer have been, if they are free today."""
 
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from ats_sim.errors import HomeError
 from ats_sim.footing import Footing
 from ats_sim.geometry import gravity_aligned, interpolate_poses
 from ats_sim.home import Home
-from ats_sim.observer import Observer
+from ats_sim.observer import Observer, ObserverOptions
 from ats_sim.perception import HZ, PAST
 
 NEAR, FAR = 0.8, 4.0  # metres between observer and agent that make a good first look
@@ -107,14 +108,26 @@ def _recorded_places(home: Home, margin: float) -> tuple[Array, Array]:
 def _observer_points(home: Home, observer: Observer, radius: float) -> Array:
     """Recorded camera places with room for a body, else any such place of the floor plan near them."""
     recorded = home.perception.observer_cameras[:, :2, 3].astype(np.float64)
-    roomy = recorded[observer.clearance(recorded) >= radius]
+    roomy = recorded[observer.standing_room(recorded) >= radius]
     if len(roomy):
         return np.asarray(roomy)
     low, high = home.perception.bounds
     axes = [np.arange(low[i], high[i], 2.0 * home.perception.sdf_voxel_size) for i in range(2)]
     floor = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
-    room = observer.clearance(floor)
+    room = observer.standing_room(floor)
     needed = min(radius, float(room.max(initial=0.0)))
     if needed < 0.05:
         raise HomeError(f"{home.folder}: no place with room for an observer of radius {radius} m; give a smaller one")
     return np.asarray(floor[room >= needed])
+
+
+# Worlds of one home share its starts; an entry dies with its home.
+_STARTS: "weakref.WeakKeyDictionary[Home, dict[ObserverOptions, Starts]]" = weakref.WeakKeyDictionary()
+
+
+def starts_of(home: Home, footing: Footing, observer: Observer) -> Starts:
+    """The starts of a home for an observer's build, collected once; raises like `find_starts`."""
+    known = _STARTS.setdefault(home, {})
+    if observer.options not in known:
+        known[observer.options] = find_starts(home, footing, observer)
+    return known[observer.options]

@@ -3,9 +3,8 @@
 All that the future depends on is in `snapshot()`; continuing and restoring give the same bits, in another process too.
 """
 
-import weakref
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,37 +13,27 @@ from ats_sim.agent import Agent
 from ats_sim.arrays import Array, checked
 from ats_sim.dynamics import DynamicBodies
 from ats_sim.errors import ConfigError
-from ats_sim.footing import Footing
-from ats_sim.geometry import Intrinsics, exp_so3, log_so3, rigid
+from ats_sim.footing import footing_of
+from ats_sim.geometry import Intrinsics
 from ats_sim.home import Home
 from ats_sim.measures import DT, Measures, measure
+from ats_sim.moment import Moment, moment_between
 from ats_sim.observer import Observer, ObserverOptions, checked_action
+from ats_sim.opening import draw_opening
 from ats_sim.perception import HZ, PAST
 from ats_sim.physics import Bodies
 from ats_sim.planning import AGENT_RADIUS, Mind, Thinker, attended, bodies_of_others, imagine, think, thinkers_of
-from ats_sim.replay import Replay, ReplayRequest, find_recording
+from ats_sim.replay import Replay
 from ats_sim.reset_options import read_reset_options
 from ats_sim.snapshot import own_part, pack, pack_rng, unpack, unpack_rng
-from ats_sim.starts import Starts, find_starts
+from ats_sim.starts import starts_of
+
+__all__ = ["Moment", "Physics", "World"]
 
 Physics = Literal["kinematic", "dynamic"]
 MAX_AGENTS = 16
-FACING_JITTER = 0.3  # radians; an episode begins with the agent in view, not dead centre
-STEEPEST_START = 0.6  # radians; nobody begins staring at their own feet
 MAX_FUTURES, MAX_FUTURE_STEPS = 256, 600
 EYES = Intrinsics.from_fov(float(np.deg2rad(60.0)), 128, 96)
-
-
-@dataclass(frozen=True, eq=False)
-class Moment:
-    """Poses at some instant between the last step and now, for drawing more smoothly than the world's clock."""
-
-    T_world_camera: Array
-    """(4, 4) the observer's eyes."""
-    feet: Array
-    """(3,) the floor point under the observer."""
-    agents: tuple[tuple[Array, Array], ...]
-    """Root pose (4, 4) and joint rotations (J, 3) per agent."""
 
 
 class World:
@@ -83,7 +72,7 @@ class World:
         options = observer or ObserverOptions()
         self.observer = Observer(home.perception, options, DT)
         """The observer's body and eyes."""
-        self._footing = _footing_of(home)
+        self._footing = footing_of(home)
         self.agents = [Agent(self._footing, replan_every) for _ in range(num_agents)]
         """The agents."""
         self.ticks = 0
@@ -93,7 +82,7 @@ class World:
         self._samples: list[Agent] = []  # further samples of the first agent beside a replay
         self._rngs = [np.random.Generator(np.random.PCG64(0)) for _ in self.agents]
         self._observer_past = np.zeros((PAST, 3))
-        self._starts = _starts_of(home, self._footing, self.observer)
+        self._starts = starts_of(home, self._footing, self.observer)
         _refuse_unknown(physics)
         kind = DynamicBodies if physics == "dynamic" else Bodies
         height = options.eye_height + options.radius
@@ -129,31 +118,18 @@ class World:
             ConfigError: If an option is wrong or a start pose is not free. The world is then as it was.
         """
         asked = read_reset_options(options, len(self.agents))
-        replay = None if asked.replay is None else self._new_replay(asked.replay)
-        seeds = rng.integers(2**63, size=1 + len(self.agents))
-        draw = np.random.Generator(np.random.PCG64(int(seeds[0])))
-        chosen = self._starts.draw_agents(draw, len(self.agents))
-        roots, joints = self._starts.roots[chosen].copy(), self._starts.joints[chosen].copy()
-        if asked.agent_poses is not None:
-            self._refuse_solid(asked.agent_poses)
-            roots, joints = np.repeat(asked.agent_poses[:, None], PAST, axis=1), np.zeros_like(joints)
-        if replay is not None:
-            roots[0], joints[0] = (
-                replay.recording.T_world_root[replay.past],
-                replay.recording.joint_rotations[replay.past],
-            )
-        place = self._observer_start(draw, asked.observer_pose, roots[0, -1, :3, 3])
-        self.ticks, self.replay = 0, replay
-        self._rngs = _generators(seeds[1:])
-        self._place_observer(place, replay)
-        self.observer.take_stance(asked.stance)
-        for agent, root, joint, steering in zip(self.agents, roots, joints, asked.steering, strict=True):
+        if asked.replay is not None and self.policy is None:
+            raise ConfigError("replay: nobody has a mind here, so there is nothing to compare with the recording")
+        opening = draw_opening(rng, asked, self._starts, self._footing, self.observer, self.home.recordings)
+        self.ticks, self.replay = 0, opening.replay
+        self._rngs = [np.random.Generator(np.random.PCG64(int(seed))) for seed in opening.seeds]
+        self._observer_past = opening.place(self.observer)
+        for agent, root, joint, steering in zip(
+            self.agents, opening.roots, opening.joints, asked.steering, strict=True
+        ):
             agent.place(root, joint)
             agent.steer(steering)
-        self._samples = []
-        if replay is not None:
-            self._samples = [self.agents[0].copy() for _ in range(replay.samples - 1)]
-            self._rngs += _generators(draw.integers(2**63, size=replay.samples - 1))
+        self._samples = [self.agents[0].copy() for _ in range(len(self._rngs) - len(self.agents))]
         if plans:
             think([self])
         self._place_bodies()
@@ -224,16 +200,7 @@ class World:
 
     def moment(self, share: float = 1.0) -> Moment:
         """Poses at `share` of the last step: 0 is where it began, 1 is now."""
-        before, now = self.observer.last_pose, self.observer.pose
-        pose = before + share * (now - before)
-        pose[2] = before[2] + share * ((now[2] - before[2] + np.pi) % (2.0 * np.pi) - np.pi)
-        agents = []
-        for agent in self.agents:
-            first, last = agent.roots[-2], agent.roots[-1]
-            rotation = exp_so3(share * log_so3(last[:3, :3] @ first[:3, :3].T)) @ first[:3, :3]
-            root = rigid(rotation, (1.0 - share) * first[:3, 3] + share * last[:3, 3])
-            agents.append((root, (1.0 - share) * agent.joints[-2] + share * agent.joints[-1]))
-        return Moment(self.observer.camera_at(pose), pose[[0, 1, 4]], tuple(agents))
+        return moment_between(self.observer, self.agents, share)
 
     def sample_futures(self, n: int, seconds: float) -> Array:
         """Draw what the agents might do while the observer stands still; the world itself does not move.
@@ -351,39 +318,6 @@ class World:
             self._bodies.place_agent(i, agent.T_world_root, agent.joint_rotations)
         self._bodies.place_observer(self.observer.feet)
 
-    def _place_observer(self, place: Array, replay: Replay | None) -> None:
-        self.observer.place(*place)
-        self._observer_past = np.repeat(self.observer.eyes[None], PAST, axis=0)
-        if replay is not None:
-            cameras = replay.recording.T_world_camera[replay.past]
-            for camera in cameras[-2:]:
-                self.observer.stand_at(camera)
-            self._observer_past = cameras[:, :3, 3].copy()
-
-    def _new_replay(self, request: ReplayRequest) -> Replay:
-        if self.policy is None:
-            raise ConfigError("replay: nobody has a mind here, so there is nothing to compare with the recording")
-        return Replay(find_recording(self.home.recordings, request.video), request)
-
-    def _refuse_solid(self, poses: Array) -> None:
-        room = self.home.perception.sample_sdf(poses[:, :3, 3])
-        if (room < self._footing.margin).any():
-            worst = int(room.argmin())
-            place = np.round(poses[worst, :3, 3], 2).tolist()
-            raise ConfigError(f"agent_poses: agent {worst} at {place} would start inside something")
-
-    def _observer_start(self, rng: np.random.Generator, asked: Array | None, agent: Array) -> Array:
-        """(4,) x, y, yaw, pitch; drawn even where it is given, so that the stream does not depend on the options."""
-        place = self._starts.draw_observer(rng, agent)
-        jitter = float(rng.uniform(-FACING_JITTER, FACING_JITTER))
-        if asked is None:
-            x, y, z = agent - np.array([place[0], place[1], self.observer.options.eye_height])
-            pitch = float(np.clip(np.arctan2(z, np.hypot(x, y)), -STEEPEST_START, STEEPEST_START))
-            return np.array([place[0], place[1], np.arctan2(y, x) + jitter, pitch])
-        if float(self.observer.clearance(asked[:2])) <= 0.0:
-            raise ConfigError(f"observer_pose: {asked[:2].tolist()} is not free; the observer would stand in something")
-        return np.array([*asked, 0.0])
-
 
 def _refuse_unknown(physics: str) -> None:
     if physics not in get_args(Physics):
@@ -392,21 +326,3 @@ def _refuse_unknown(physics: str) -> None:
 
 def _generators(seeds: Iterable[Any]) -> list[np.random.Generator]:
     return [np.random.Generator(np.random.PCG64(int(seed))) for seed in seeds]
-
-
-# Worlds of one home share what is measured on it; an entry dies with its home.
-_FOOTINGS: "weakref.WeakKeyDictionary[Home, Footing]" = weakref.WeakKeyDictionary()
-_STARTS: "weakref.WeakKeyDictionary[Home, dict[ObserverOptions, Starts]]" = weakref.WeakKeyDictionary()
-
-
-def _footing_of(home: Home) -> Footing:
-    if home not in _FOOTINGS:
-        _FOOTINGS[home] = Footing.of(home)
-    return _FOOTINGS[home]
-
-
-def _starts_of(home: Home, footing: Footing, observer: Observer) -> Starts:
-    known = _STARTS.setdefault(home, {})
-    if observer.options not in known:
-        known[observer.options] = find_starts(home, footing, observer)
-    return known[observer.options]

@@ -1,0 +1,104 @@
+"""How an episode begins: who stands where, with which past, and from which seeds all further chance comes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.errors import ConfigError
+from ats_sim.footing import Footing
+from ats_sim.observer import Observer, eyes_at
+from ats_sim.perception import PAST
+from ats_sim.recorded import Recording
+from ats_sim.replay import Replay, find_recording
+from ats_sim.reset_options import ResetOptions
+from ats_sim.starts import Starts
+
+FACING_JITTER = 0.3  # radians; an episode begins with the agent in view, not dead centre
+STEEPEST_START = 0.6  # radians; nobody begins staring at their own feet
+
+
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """The first moment of an episode."""
+
+    roots: Array
+    """(A, 8, 4, 4) the agents' last root poses."""
+    joints: Array
+    """(A, 8, J, 3) and joint rotations."""
+    observer: Array
+    """(4,) x, y, yaw, pitch."""
+    stance: str
+    """How the observer moves."""
+    replay: Replay | None
+    """The video that is lived through again, if any."""
+    seeds: Array
+    """(A + K - 1,) seeds of the agents' minds, then of the replay's further samples."""
+
+    def place(self, observer: Observer) -> Array:
+        """Put the observer there; returns the track (8, 3) of its eyes up to now."""
+        observer.place(*self.observer)
+        past = np.repeat(eyes_at(observer.pose)[None], PAST, axis=0)
+        if self.replay is not None:
+            cameras = self.replay.recording.T_world_camera[self.replay.past]
+            for camera in cameras[-2:]:
+                observer.stand_at(camera)
+            past = cameras[:, :3, 3].copy()
+        observer.take_stance(self.stance)
+        return past
+
+
+def draw_opening(
+    rng: np.random.Generator,
+    asked: ResetOptions,
+    starts: Starts,
+    footing: Footing,
+    observer: Observer,
+    recordings: Sequence[Recording],
+) -> Opening:
+    """Draw what was not asked for; as much is drawn whatever was asked, so that later chance does not depend on it.
+
+    Raises:
+        ConfigError: If a start is inside something, or the asked video or part of it does not exist.
+    """
+    count = len(asked.steering)
+    replay = None
+    if asked.replay is not None:
+        replay = Replay(find_recording(recordings, asked.replay.video), asked.replay)
+    seeds = rng.integers(2**63, size=1 + count)
+    draw = np.random.Generator(np.random.PCG64(int(seeds[0])))
+    chosen = starts.draw_agents(draw, count)
+    roots, joints = starts.roots[chosen].copy(), starts.joints[chosen].copy()
+    if asked.agent_poses is not None:
+        _refuse_solid(footing, asked.agent_poses)
+        roots, joints = np.repeat(asked.agent_poses[:, None], PAST, axis=1), np.zeros_like(joints)
+    if replay is not None:
+        video, past = replay.recording, replay.past
+        roots[0], joints[0] = video.T_world_root[past], video.joint_rotations[past]
+    place = _observer_start(draw, asked.observer_pose, roots[0, -1, :3, 3], starts, observer)
+    further = draw.integers(2**63, size=0 if replay is None else replay.samples - 1)
+    return Opening(roots, joints, place, asked.stance, replay, np.concatenate([seeds[1:], further]))
+
+
+def _refuse_solid(footing: Footing, poses: Array) -> None:
+    room = footing.volume.sample_sdf(poses[:, :3, 3])
+    if (room < footing.margin).any():
+        worst = int(room.argmin())
+        place = np.round(poses[worst, :3, 3], 2).tolist()
+        raise ConfigError(f"agent_poses: agent {worst} at {place} would start inside something")
+
+
+def _observer_start(
+    rng: np.random.Generator, asked: Array | None, agent: Array, starts: Starts, observer: Observer
+) -> Array:
+    """(4,) x, y, yaw, pitch: as asked, else near the first agent's root (3,) and looking at it."""
+    place = starts.draw_observer(rng, agent)
+    jitter = float(rng.uniform(-FACING_JITTER, FACING_JITTER))
+    if asked is None:
+        x, y, z = agent - np.array([place[0], place[1], observer.options.eye_height])
+        pitch = float(np.clip(np.arctan2(z, np.hypot(x, y)), -STEEPEST_START, STEEPEST_START))
+        return np.array([place[0], place[1], np.arctan2(y, x) + jitter, pitch])
+    if float(observer.standing_room(asked[:2])) <= 0.0:
+        raise ConfigError(f"observer_pose: {asked[:2].tolist()} is not free; the observer would stand in something")
+    return np.array([*asked, 0.0])
