@@ -23,8 +23,8 @@ from ats_sim.envs.closed_loop_figures import (
 )
 from ats_sim.envs.closed_loop_track import Track, plain_track, recorded_tracks
 from ats_sim.geometry import exp_so3, log_so3, look_at, quaternion_from_matrix, rigid, yaw_matrix
-from ats_sim.home import Home
-from tests.toy_home import ROOT_HEIGHT, make_toy_home
+from ats_sim.home import Home, seal_home
+from tests.toy_home import ROOT_HEIGHT, make_toy_home, toy_skeleton
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +136,12 @@ def test_figures_leave_out_what_was_not_seen(home: Home) -> None:
     assert figures([seen], home)["seconds"] == pytest.approx(5.7)
 
 
-def test_animations_stand_in_for_missing_recordings(home: Home) -> None:
-    tracks = recorded_tracks(home)
+def test_animations_stand_in_for_missing_recordings(tmp_path: Path) -> None:
+    folder = make_toy_home(tmp_path / "toy")
+    (folder / "recordings.npz").unlink()
+    skeleton = toy_skeleton()
+    seal_home(folder, name="toy", skeleton=skeleton, T_home_scene=np.eye(4), provenance={}, metrics={})
+    tracks = recorded_tracks(Home.load(folder, require_policy=False))
     assert [len(track.roots) for track in tracks] == [200]
     assert np.isnan(tracks[0].observer).all()
 

@@ -1,15 +1,17 @@
-"""The measure of reaction against animals whose law is known, and against traps that look like a reaction."""
+"""The measures of reaction against animals whose law is known, and against traps that look like a reaction."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from ats_sim.envs.closed_loop_reaction import Moments, contrast, moments_of, ratio_interval, reaction
+from ats_sim.envs.closed_loop_reaction import MEASURES, Moments, Reaction, bootstrap, joined, moments_of, reaction
+from ats_sim.envs.closed_loop_relive import as_recorded, meetings, recorded_moments
 from ats_sim.envs.closed_loop_track import Track, plain_track
 from ats_sim.geometry import rigid
+from ats_sim.recorded import Recording
 
-Law = Callable[[np.ndarray, np.ndarray, np.ndarray, float], np.ndarray]
+Law = Callable[[np.ndarray, float, float], np.ndarray]
 DT = 0.1
 
 
@@ -22,31 +24,46 @@ def wanderer(rng: np.random.Generator, count: int, spread: float, seconds: float
     return velocity
 
 
+def indifferent(away: np.ndarray, gap: float, approach: float) -> np.ndarray:
+    return np.zeros(2)
+
+
+def giving_way(strength: float) -> Law:
+    return lambda away, gap, approach: strength * approach * away
+
+
+def bolting(speed: float) -> Law:
+    """Runs, sideways for all it cares, when somebody comes at more than 0.45 m/s within 2 m."""
+    return lambda away, gap, approach: speed * (approach > 0.45) * (gap < 2.0) * np.array([-away[1], away[0]])
+
+
 def life(rng: np.random.Generator, law: Law, *, follows: float = 0.0, count: int = 600) -> Track:
     """An observer who wanders (or follows the animal at 1.5 m) and an animal that wanders and obeys a law."""
     own, theirs = wanderer(rng, count, 0.25, 1.0), wanderer(rng, count, 0.6, 2.0)
     animal, observer = np.zeros((count, 2)), np.zeros((count, 2))
     observer[0] = [1.5, 0.0]
     for i in range(1, count):
-        offset = animal[i - 1] - observer[i - 1]
-        gap = float(np.linalg.norm(offset))
-        away = offset / gap
-        before = observer[max(i - 9, 0)]
-        approach = (np.linalg.norm(before - animal[i - 1]) - gap) / (DT * min(8, max(i - 1, 1)))
-        animal[i] = animal[i - 1] + DT * (own[i] + law(away, own[i], offset, float(approach)))
+        away, gap, approach = meeting(animal[:i], observer[:i])
+        animal[i] = animal[i - 1] + DT * (own[i] + law(away, gap, approach))
         pull = 0.8 * (gap - 1.5) * away
         observer[i] = observer[i - 1] + DT * (theirs[i] * (1.0 - follows) + follows * pull + 0.1 * pull)
+    return track_of(animal, observer)
+
+
+def meeting(animal: np.ndarray, observer: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Direction away (2,), distance and approach at the end of two tracks (N, 2)."""
+    offset = animal[-1] - observer[-1]
+    gap = float(np.linalg.norm(offset))
+    frames = min(8, len(observer) - 1)
+    approach = (np.linalg.norm(observer[-1 - frames] - animal[-1]) - gap) / (DT * max(frames, 1))
+    return offset / gap, gap, float(approach)
+
+
+def track_of(animal: np.ndarray, observer: np.ndarray) -> Track:
+    count = len(animal)
     flat = [np.concatenate([xy, np.zeros((count, 1))], axis=1) for xy in (animal, observer)]
     roots = rigid(np.broadcast_to(np.eye(3), (count, 3, 3)), flat[0])
     return plain_track("life", roots, np.zeros((count, 2, 3)), flat[1], np.ones(count, dtype=bool))
-
-
-def indifferent(away: np.ndarray, own: np.ndarray, offset: np.ndarray, approach: float) -> np.ndarray:
-    return np.zeros(2)
-
-
-def giving_way(strength: float) -> Law:
-    return lambda away, own, offset, approach: strength * approach * away
 
 
 def lives(law: Law, *, follows: float = 0.0, seed: int = 0, many: int = 30) -> list[Moments]:
@@ -54,88 +71,132 @@ def lives(law: Law, *, follows: float = 0.0, seed: int = 0, many: int = 30) -> l
     return moments_of([life(rng, law, follows=follows) for _ in range(many)])
 
 
+def measured(name: str, groups: list[Moments]) -> Reaction:
+    found = reaction(groups, MEASURES[name], np.random.default_rng(0))
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("strength", [0.5, 0.25, -0.3])
-def test_the_slope_has_the_sign_and_about_the_size_of_the_law(strength: float) -> None:
-    found = reaction(lives(giving_way(strength)), np.random.default_rng(0))
-    assert found is not None
-    # What the animal has already begun to do counts as its momentum, so less than the law itself is left.
-    assert 0.15 * abs(strength) < found.slope * np.sign(strength) < 1.2 * abs(strength)
+def test_retreat_has_the_sign_of_the_law_and_less_than_its_size(strength: float) -> None:
+    found = measured("retreat", lives(giving_way(strength)))
+    # What the animal has already begun to do counts as its habit, so less than the law itself is left.
+    assert 0.15 * abs(strength) < found.size * np.sign(strength) < 1.2 * abs(strength)
     assert found.low * found.high > 0.0, "the interval excludes 0"
-    assert np.sign(found.contrast) == np.sign(strength)
 
 
-def test_slopes_keep_the_order_of_the_laws() -> None:
-    slopes = []
-    for strength in (0.0, 0.2, 0.4, 0.8):
-        found = reaction(lives(giving_way(strength)), np.random.default_rng(0))
-        assert found is not None
-        slopes.append(found.slope)
-    assert slopes == sorted(slopes) and slopes[3] > 1.5 * slopes[2] > 0.0
+def test_startle_grows_with_how_fast_it_bolts_and_does_not_ask_where_to() -> None:
+    found = [measured("startle", lives(bolting(speed))) for speed in (0.0, 0.6, 1.2)]
+    sizes = [one.size for one in found]
+    assert sizes[0] == pytest.approx(0.0, abs=0.03)
+    assert sizes[1] > 0.05 and sizes[2] > 1.5 * sizes[1]
+    assert found[1].low > 0.0 and found[2].low > 0.0
+    assert abs(measured("retreat", lives(bolting(1.2))).size) < 0.5 * sizes[2]
 
 
-def test_an_indifferent_animal_does_not_react() -> None:
-    found = reaction(lives(indifferent), np.random.default_rng(0))
-    assert found is not None
+def test_retreats_keep_the_order_of_the_laws() -> None:
+    sizes = [measured("retreat", lives(giving_way(strength))).size for strength in (0.0, 0.2, 0.4, 0.8)]
+    assert sizes == sorted(sizes) and sizes[3] > 1.5 * sizes[2] > 0.0
+
+
+@pytest.mark.parametrize("name", ["startle", "retreat"])
+def test_an_indifferent_animal_does_not_react(name: str) -> None:
+    found = measured(name, lives(indifferent))
     assert found.low < 0.0 < found.high
-    assert abs(found.slope) < 0.05
+    assert abs(found.size) < 0.05
 
 
 def test_a_camera_that_follows_a_leaving_animal_is_no_reaction() -> None:
     groups = lives(indifferent, follows=0.8)
-    found = reaction(groups, np.random.default_rng(0))
-    assert found is not None
-    everything = np.concatenate([np.stack([m.approach, m.retreat]) for m in groups], axis=1)
-    naive = np.polyfit(*everything, 1)[0]
-    assert naive > 0.2, "the trap is set: without the animal's momentum this looks like giving way"
-    assert abs(found.slope) < 0.1 * naive
+    everything = joined(groups)
+    naive = np.polyfit(everything.approach, everything.retreat, 1)[0]
+    assert naive > 0.2, "the trap is set: without the animal's habit this looks like giving way"
+    assert abs(measured("retreat", groups).size) < 0.1 * naive
+    assert abs(measured("startle", groups).size) < 0.05
+
+
+@pytest.mark.parametrize("follows", [0.0, 0.8])
+def test_an_animal_simulated_perfectly_has_the_recorded_startle(follows: float) -> None:
+    """Recorded moments lived anew by the very law that made them react alike, follow the camera or not."""
+    law, rng = bolting(1.0), np.random.default_rng(3)
+    tracks = [life(rng, law, follows=follows) for _ in range(30)]
+    recordings = tuple(
+        Recording(f"v{i:02d}", np.arange(600) / 10.0, t.roots, t.joints, cameras(t.observer), t.valid)
+        for i, t in enumerate(tracks)
+    )
+    chosen = recorded_moments(recordings, 4000)
+
+    def anew(index: int, moment: object) -> Track:
+        was = as_recorded(chosen[index])
+        animal, observer = was.places[:, :2].copy(), was.observer[:, :2]
+        velocity = (animal[8] - animal[6]) / 0.2
+        for i in range(9, len(animal)):
+            keep = np.exp(-DT)
+            velocity = keep * velocity + np.sqrt(1 - keep**2) * 0.25 * rng.normal(size=2)
+            animal[i] = animal[i - 1] + DT * (velocity + law(*meeting(animal[:i], observer[:i])))
+        return track_of(animal, observer)
+
+    recorded, simulated = meetings(chosen, lambda _, moment: as_recorded(moment)), meetings(chosen, anew)
+    assert measured("startle", recorded).moments == measured("startle", simulated).moments > 500
+    sizes = bootstrap([recorded, simulated], MEASURES["startle"], rng)
+    low, high = np.percentile(sizes[1] - sizes[0], [1.0, 99.0])
+    assert low < 0.0 < high
+    assert sizes.mean(1) == pytest.approx(0.15, abs=0.08)
+
+
+def cameras(places: np.ndarray) -> np.ndarray:
+    return rigid(np.broadcast_to(np.eye(3), (len(places), 3, 3)), places)
 
 
 def test_approach_counts_the_observers_steps_alone_and_retreat_the_animals() -> None:
-    count = 40
+    count = 50
     roots = np.tile(np.eye(4), (count, 1, 1))
     observer = np.zeros((count, 3))
-    observer[:, 0] = 2.4 - 0.05 * np.arange(count)
+    observer[:, 0] = 2.8 - 0.05 * np.arange(count)
     known = np.ones(count, dtype=bool)
     (coming,) = moments_of([plain_track("coming", roots, np.zeros((count, 2, 3)), observer, known)])
     assert coming.approach == pytest.approx(0.5) and coming.retreat == pytest.approx(0.0)
+    assert coming.hurry == pytest.approx(0.0) and coming.pace == pytest.approx(0.0)
     roots[:, 0, 3] = -0.03 * np.arange(count)
     still = np.tile([1.0, 0.0, 1.4], (count, 1))
     (leaving,) = moments_of([plain_track("leaving", roots, np.zeros((count, 2, 3)), still, known)])
     assert leaving.approach == pytest.approx(0.0)
-    assert leaving.retreat == pytest.approx(0.3) and leaving.momentum == pytest.approx(0.3)
+    assert leaving.retreat == pytest.approx(0.3) and leaving.away == pytest.approx(0.3)
+    assert leaving.hurry == pytest.approx(0.3) and leaving.pace == pytest.approx(0.3)
 
 
 def test_far_and_unseen_moments_do_not_count() -> None:
-    count = 60
+    count = 70
     roots = np.tile(np.eye(4), (count, 1, 1))
     observer = np.tile([2.0, 0.0, 1.4], (count, 1))
     known = np.ones(count, dtype=bool)
-    assert len(moments_of([plain_track("near", roots, np.zeros((60, 2, 3)), observer, known)])[0].distance) == 42
-    far = moments_of([plain_track("far", roots, np.zeros((60, 2, 3)), observer + [1.0, 0, 0], known)])
+    shape = np.zeros((count, 2, 3))
+    assert len(moments_of([plain_track("near", roots, shape, observer, known)])[0].distance) == 42
+    far = moments_of([plain_track("far", roots, shape, observer + [1.0, 0, 0], known)])
     assert len(far[0].distance) == 0
     known[30] = False
-    broken = moments_of([plain_track("broken", roots, np.zeros((60, 2, 3)), observer, known)])
-    assert len(broken[0].distance) == 12 + 11
-    nobody = moments_of([plain_track("nobody", roots, np.zeros((60, 2, 3)), observer * np.nan, ~known | known)])
+    broken = moments_of([plain_track("broken", roots, shape, observer, known)])
+    assert len(broken[0].distance) == 2 + 11
+    nobody = moments_of([plain_track("nobody", roots, shape, observer * np.nan, ~known | known)])
     assert len(nobody[0].distance) == 0
-    assert reaction(nobody, np.random.default_rng(0)) is None
+    assert reaction(nobody, MEASURES["retreat"], np.random.default_rng(0)) is None
 
 
-def test_the_contrast_compares_at_equal_distance_only() -> None:
+def test_moments_compare_at_equal_distance_only() -> None:
     """Near moments retreat more than far ones, approached or not: nothing is left of it at equal distance."""
     rng = np.random.default_rng(0)
     distance = rng.uniform(0.0, 2.5, 20_000)
-    approach = np.where(rng.uniform(size=20_000) < 1.0 - distance / 2.5, 0.5, 0.0)
-    retreat = 1.0 - 0.4 * np.floor(distance / 0.25) * 0.25 + rng.normal(0.0, 0.2, 20_000)
-    plain = Moments(distance, approach, retreat, *np.zeros((2, 20_000)))
-    assert retreat[approach > 0.3].mean() - retreat[approach < 0.1].mean() > 0.1
-    assert contrast(plain) == pytest.approx(0.0, abs=0.06)
-    assert contrast(Moments(distance, approach, retreat + approach * 0.4, *np.zeros((2, 20_000)))) == pytest.approx(
-        1, abs=0.07
-    )
+    approach = np.where(rng.uniform(size=20_000) < 1.0 - distance / 2.5, 0.7, 0.0)
+    response = 1.0 - 0.4 * np.floor(distance / 0.25) * 0.25 + rng.normal(0.0, 0.2, 20_000)
+    habit = rng.normal(size=(20_000, 2)) * 0.1
 
+    def moments(values: np.ndarray) -> list[Moments]:
+        parts = Moments(distance, approach, habit, habit, values, values)
+        cut = np.array_split(np.arange(20_000), 10)
+        return [Moments(*(getattr(parts, name)[rows] for name in vars(parts))) for rows in cut]
 
-def test_the_ratio_of_equal_laws_is_near_one() -> None:
-    first, second = lives(giving_way(0.5)), lives(giving_way(0.5), seed=1)
-    low, high = ratio_interval(first, second, np.random.default_rng(0))
-    assert 0.5 < low < 1.0 < high < 2.5
+    assert response[approach > 0.3].mean() - response[approach < 0.1].mean() > 0.1
+    for name in ("startle", "retreat"):
+        assert measured(name, moments(response)).size == pytest.approx(0.0, abs=0.02)
+    assert measured("startle", moments(response + 0.3 * (approach > 0.6))).size == pytest.approx(0.3, abs=0.02)
+    assert measured("retreat", moments(response + 0.3 * approach)).size == pytest.approx(0.3, abs=0.02)

@@ -68,7 +68,7 @@ def recorded_home(folder: Path) -> Path:
 def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lives, dict[str, Any], Path]:
     folder = tmp_path_factory.mktemp("life")
     env = ATSHomeEnv(recorded_home(folder / "toy"), policy=ScriptedMind())
-    config = ClosedLoopConfig(episodes=3, seconds=12.0)
+    config = ClosedLoopConfig(episodes=3, seconds=12.0, moments=200)
     lives = watch(env, config)
     env.close()
     summary = {"episodes": 3, "seconds": 12.0, **summarise(lives)}
@@ -95,7 +95,7 @@ def test_the_page_holds_the_numbers(watched: tuple[Lives, dict[str, Any], Path])
     for name in ("recorded", "sits", "chases"):
         for key in ("speed_p95", "foot_skate_mean", "penetration_p99", "share_standing"):
             assert f"{summary[name][key]:.3g}" in words
-    assert f"{summary['reaction']['chases']['slope']:.3f}" in words
+    assert f"{summary['reaction']['retreat']['moments, recorded']['size']:+.3f}" in words
 
 
 def test_a_chaser_gets_nearer_than_a_sitter(watched: tuple[Lives, dict[str, Any], Path]) -> None:
@@ -110,8 +110,18 @@ def test_replayed_observers_go_where_the_recorded_ones_went(watched: tuple[Lives
         assert track.observer == pytest.approx(recording.T_world_camera[7 : 7 + count, :3, 3], abs=1e-6)
         assert track.roots[0] == pytest.approx(recording.T_world_root[7], abs=0.05)
     assert summary["compared"] == "replay"
-    assert summary["reaction"]["recorded"]["moments"] > 100 and summary["reaction"]["replay"]["moments"] > 100
-    assert np.isfinite(summary["reaction"]["ratio_interval"]).all()
+    retreat = summary["reaction"]["retreat"]
+    assert retreat["moments, recorded"]["moments"] == retreat["moments, simulated"]["moments"] > 50
+    assert retreat["episodes, replay"]["moments"] > 100
+    assert np.isfinite(retreat["ratio_interval"]).all()
+
+
+def test_moments_lived_anew_share_the_past_and_the_observer_but_not_the_future(
+    watched: tuple[Lives, dict[str, Any], Path],
+) -> None:
+    recorded, simulated = (watched[0].anew[name][0] for name in ("recorded", "simulated"))
+    assert simulated.approach == pytest.approx(recorded.approach) and simulated.pace == pytest.approx(recorded.pace)
+    assert not np.allclose(simulated.hurry, recorded.hurry, atol=0.01)
 
 
 def test_replays_start_where_the_animal_is_known_and_cover_every_video(

@@ -1,8 +1,8 @@
 """How the animal lives in a home: gait, furniture, places, reaction to the observer, and the recorded animal beside it.
 
-The same seeds meet observers who sit, chase and go along the recorded camera paths, and each but the first also an
-animal that cannot perceive them. What the figures mean is said where they are computed: `closed_loop_figures`,
-`closed_loop_reaction`.
+The same seeds meet observers who sit, chase and go along the recorded camera paths, and recorded moments are lived anew
+by the simulated animal; each also by one from which something is hidden. What the figures mean is said where they are
+computed: `closed_loop_figures`, `closed_loop_reaction`, `closed_loop_relive`.
 """
 
 import time
@@ -17,10 +17,13 @@ from ats_sim.arrays import Array
 from ats_sim.envs.closed_loop_config import ClosedLoopConfig
 from ats_sim.envs.closed_loop_episodes import KINDS, REPLAYS, live_all
 from ats_sim.envs.closed_loop_figures import effect_size, figures, join_jerk, speeds
-from ats_sim.envs.closed_loop_reaction import moments_of, ratio_interval, reaction
+from ats_sim.envs.closed_loop_reaction import MEASURES, MIDDLE, Moments, bootstrap, moments_of, reaction
+from ats_sim.envs.closed_loop_relive import Anew, as_recorded, lived_anew, meetings, recorded_moments
 from ats_sim.envs.closed_loop_track import Track, recorded_tracks
 from ats_sim.envs.home_env import ATSHomeEnv
 from ats_sim.home import Home
+from ats_sim.plan import Awareness
+from ats_sim.progress import Steps
 from ats_sim.progress import steps as progress_steps
 
 FORMAT = "ats-closed-loop/1"
@@ -45,6 +48,8 @@ class Lives:
     """The real animal."""
     simulated: Mapping[str, Sequence[Track]]
     """Tracks per kind of episode."""
+    anew: Mapping[str, Sequence[Moments]]
+    """Meetings per video at the same recorded moments: "recorded", "simulated" and "hidden" (the observer)."""
     real_time_factor: float
     """Simulated seconds per CPU second of this process, one world at a time, without drawing."""
 
@@ -80,19 +85,38 @@ def evaluate_closed_loop(
 
 
 def watch(env: ATSHomeEnv, config: ClosedLoopConfig) -> Lives:
-    """Live through all episodes of all kinds."""
+    """Live through all episodes of all kinds, and through recorded moments anew."""
     home = env.world.home
     kinds = KINDS + (REPLAYS if home.recordings else ())
+    moments = recorded_moments(home.recordings, config.moments)
     simulated: dict[str, list[Track]] = {kind.name: [] for kind in kinds}
-    start = time.process_time()
-    with progress_steps(len(kinds) * config.episodes, "closed loop") as bar:
+    with progress_steps(len(kinds) * config.episodes + 2 * len(moments), "closed loop") as bar:
+        start = time.process_time()
         for kind in kinds:
             for track in live_all(env, kind, config.episodes, config.seconds):
                 simulated[kind.name].append(track)
                 bar.advance()
-    spent = time.process_time() - start
+        spent = time.process_time() - start
+        anew = live_anew(env, moments, bar)
     frames = sum(len(track.roots) - 1 for tracks in simulated.values() for track in tracks)
-    return Lives(home, recorded_tracks(home), simulated, 0.1 * frames / spent)
+    return Lives(home, recorded_tracks(home), simulated, anew, 0.1 * frames / spent)
+
+
+def live_anew(env: ATSHomeEnv, moments: list[Anew], bar: Steps) -> dict[str, list[Moments]]:
+    """The same moments as recorded, simulated, and simulated with the observer hidden."""
+
+    def simulate(awareness: Awareness) -> list[Moments]:
+        def live(seed: int, moment: Anew) -> Track:
+            bar.advance()
+            return lived_anew(env, moment, awareness, seed)
+
+        return meetings(moments, live)
+
+    return {
+        "recorded": meetings(moments, lambda _, moment: as_recorded(moment)),
+        "simulated": simulate(Awareness()),
+        "hidden": simulate(Awareness(observer=False)),
+    }
 
 
 def summarise(lives: Lives) -> dict[str, Any]:
@@ -117,18 +141,28 @@ def summarise(lives: Lives) -> dict[str, Any]:
     }
 
 
-def reactions(lives: Lives) -> dict[str, Any]:
-    """The reaction to an approaching observer: recorded, simulated under the same observers, and with them hidden."""
+def reactions(lives: Lives) -> dict[str, dict[str, Any]]:
+    """Both measures of the reaction to somebody who comes nearer, and how simulation compares to the recordings.
+
+    `ratio` is simulated over recorded at the same recorded moments. Free episodes are beside it: an animal that lives
+    on for a minute meets its observers in other ways than the recorded one did.
+    """
     rng = np.random.default_rng(0)
-    groups = {"recorded": moments_of(lives.recorded)}
-    groups |= {name: moments_of(tracks) for name, tracks in lives.simulated.items() if not name.startswith("sits")}
-    shown: dict[str, Any] = {}
-    for name, moments in groups.items():
-        fitted = reaction(moments, rng)
-        shown[name] = None if fitted is None else asdict(fitted)
-    if shown["recorded"] is not None and shown.get("replay") is not None:
-        shown["ratio"] = shown["replay"]["slope"] / shown["recorded"]["slope"]
-        shown["ratio_interval"] = ratio_interval(groups["recorded"], groups["replay"], rng)
+    groups: dict[str, Sequence[Moments]] = {f"moments, {name}": found for name, found in lives.anew.items()}
+    groups |= {
+        f"episodes, {name}": moments_of(tracks)
+        for name, tracks in {"recorded": lives.recorded, **lives.simulated}.items()
+        if not name.startswith("sits")
+    }
+    shown: dict[str, dict[str, Any]] = {}
+    for name, measure in MEASURES.items():
+        fitted = {who: reaction(found, measure, rng) for who, found in groups.items()}
+        shown[name] = {who: None if one is None else asdict(one) for who, one in fitted.items()}
+        if fitted["moments, recorded"] is not None:
+            sizes = bootstrap([lives.anew["recorded"], lives.anew["simulated"]], measure, rng)
+            first, second = fitted["moments, recorded"], fitted["moments, simulated"]
+            shown[name]["ratio"] = second.size / first.size if second is not None else None
+            shown[name]["ratio_interval"] = [float(value) for value in np.percentile(sizes[1] / sizes[0], MIDDLE)]
     return shown
 
 

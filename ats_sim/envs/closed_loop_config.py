@@ -11,3 +11,5 @@ class ClosedLoopConfig:
     """Seeded episodes per observer."""
     seconds: float = 60.0
     """Length of an episode."""
+    moments: int = 1000
+    """Recorded moments that are lived anew, twice, to measure the reaction to the observer."""

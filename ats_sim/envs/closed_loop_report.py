@@ -13,7 +13,7 @@ from ats_sim import __version__
 from ats_sim.arrays import Array
 from ats_sim.envs.closed_loop_figures import joint_velocities, speeds, turn_rates
 from ats_sim.envs.closed_loop_pictures import heat_map, plot_svg, png_source, quantiles_svg
-from ats_sim.envs.closed_loop_reaction import curve, moments_of
+from ats_sim.envs.closed_loop_reaction import MEASURES, curve
 from ats_sim.envs.closed_loop_track import Track
 from ats_sim.files import atomic_path, write_json
 
@@ -52,6 +52,17 @@ SHOWN = (
     ("distance_mean", "mean distance to the observer, m"),
     ("seconds", "seconds watched"),
 )
+REACTIONS = (
+    ("startle", "Startle: faster over the next 2 s when somebody comes, m/s", "m/s"),
+    ("retreat", "Retreat: speed away over the next second, m/s per m/s of approach", "m/s"),
+)
+ABOUT_REACTION = (
+    "<p>Within 2.5 m, compared at the same distance and with what the animal was doing anyway. <em>Moments</em>: "
+    "recorded ones, and the same lived anew for two seconds, with the observer perceived or hidden. <em>Episodes</em>: "
+    "whole videos, and free life; there the animal soon meets people in other ways than the recorded one did. "
+    "Intervals are bootstrapped over videos or episodes.</p>"
+)
+FEWEST_SHOWN = 20
 FAR = 2.0
 """Ratios beyond this factor are marked."""
 
@@ -87,35 +98,39 @@ def html(lives: Lives, summary: Mapping[str, Any]) -> str:
 
 
 def _reaction(lives: Lives, summary: Mapping[str, Any]) -> str:
-    about = (
-        "<p>m/s of retreat over the next second per m/s of approach over the last 0.8 s, within 2.5 m, compared at "
-        "the same distance and the same momentum of the animal; above 0 it gives way. Intervals: 95&nbsp;%, "
-        "bootstrapped over videos or episodes. <em>Replay</em> walks the recorded camera paths.</p>"
-    )
-    rows, lines = [], {}
-    for name, row in summary["reaction"].items():
-        if isinstance(row, Mapping):
-            tracks = lives.recorded if name == "recorded" else lives.simulated[name]
-            centres, means, counts = curve(moments_of(tracks))
-            kept = counts >= 20
-            if name == "recorded" or name.startswith("replay") or "recorded" not in lines:
-                lines[name] = (centres[kept], means[kept])
-            interval = f"{row['low']:.3f} to {row['high']:.3f}"
-            rows.append([name, *(f"{row[k]:.3f}" for k in ("slope",)), interval, f"{row['contrast']:.2f}"])
-            rows[-1] += [str(row["moments"]), str(row["approached"])]
-    if not rows:
-        return about + "<p>Too few meetings to tell.</p>"
-    table = _table(["", "reaction", "interval", "contrast (d)", "moments", "approached"], rows)
-    ratio = ""
-    if "ratio" in summary["reaction"]:
-        low, high = summary["reaction"]["ratio_interval"]
-        ratio = f"<p>Simulated over recorded: <b>{summary['reaction']['ratio']:.2f}</b> ({low:.2f} to {high:.2f}).</p>"
-    plot = plot_svg("retreat at the same distance", "approach, m/s", "m/s", lines, (-1.0, 1.0), (-0.5, 0.5))
+    parts = [ABOUT_REACTION]
+    for name, title, unit in REACTIONS:
+        parts.append(f"<h3>{title}</h3>" + _reaction_table(summary["reaction"][name]))
+        lines = {}
+        for who, found in lives.anew.items():
+            centres, means, counts = curve(found, MEASURES[name])
+            kept = counts >= FEWEST_SHOWN
+            lines[who] = (centres[kept], means[kept])
+        if any(len(x) for x, _ in lines.values()):
+            plot = plot_svg("beyond distance and habit", "approach, m/s", unit, lines, (-1.0, 1.0), (-0.4, 0.4))
+            parts.append(f"<figure>{plot}</figure>")
     chased = summary["chasing"]
-    return (
-        f"{about}{table}{ratio}<figure>{plot}</figure><p>A chaser who is perceived, against one who is not (Cohen's d "
-        f"over episodes): distance {chased['distance_effect']:+.2f}, speed {chased['speed_effect']:+.2f}.</p>"
+    parts.append(
+        "<p>A chaser who is perceived, against one who is not (Cohen's d over episodes): "
+        f"distance {chased['distance_effect']:+.2f}, speed {chased['speed_effect']:+.2f}.</p>"
     )
+    return "".join(parts)
+
+
+def _reaction_table(rows: Mapping[str, Any]) -> str:
+    cells = [
+        [who, f"{row['size']:+.3f}", f"{row['low']:+.3f} to {row['high']:+.3f}", f"{row['effect']:+.2f}"]
+        + [str(row["moments"]), str(row["approached"])]
+        for who, row in rows.items()
+        if isinstance(row, Mapping)
+    ]
+    if not cells:
+        return "<p>Too few meetings to tell.</p>"
+    table = _table(["", "size", "95 %", "effect size", "moments", "approached"], cells)
+    if rows.get("ratio") is None:
+        return table
+    low, high = rows["ratio_interval"]
+    return f"{table}<p>Simulated over recorded: <b>{rows['ratio']:.2f}</b> ({low:.2f} to {high:.2f}).</p>"
 
 
 def _heat_maps(lives: Lives) -> str:
