@@ -24,7 +24,7 @@ def test_help_is_light_and_names_every_verb() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.splitlines()[-1] == "[] True"
-    for verb in ("play", "synthesize", "import", "reconstruct", "train", "evaluate", "check", "doctor"):
+    for verb in ("play", "view", "synthesize", "import", "reconstruct", "train", "evaluate", "check", "doctor"):
         assert f"ats {verb}" in shown
 
 
@@ -46,6 +46,11 @@ def test_every_verb_explains_itself_with_an_example(verb: str, capsys: pytest.Ca
         (["play", "--size", "huge"], "WIDTHxHEIGHT"),
         (["play", "--record", "film.avi"], "must end in .mp4"),
         (["play", "--seconds", "-1"], "--seconds"),
+        (["play", "--replay", "/nowhere.jsonl"], "/nowhere.jsonl"),
+        (["play", "--replay", "a.jsonl", "--log", "b.jsonl"], "leave out --log"),
+        (["play", "--log", "/nowhere/walk.jsonl", "--headless"], "/nowhere/walk.jsonl"),
+        (["view", "--home", "/nowhere/home", "--port", "0"], "/nowhere/home"),
+        (["view", "--port", "99999"], "--port 99999"),
         (["synthesize", "-o", "out", "--size", "big"], "size"),
         (["reconstruct", "/nowhere/capture", "-o", "out"], "/nowhere/capture"),
         (["import", "tum", "/nowhere", "-o", "out"], "no importer for 'tum'"),

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import json
+import logging
 import signal
 import socket
 from collections.abc import Callable
@@ -77,7 +78,7 @@ class Viewer:
                         self._loop.add_signal_handler(number, self._stop.set)
                 async with serve(
                     self._attend, sock=listener, process_request=self._answer, max_size=LARGEST, max_queue=64,
-                    compression=None, server_header=None,
+                    compression=None, server_header=None, logger=_quiet_logger(),
                 ):  # fmt: skip
                     ready(self._guard.link)
                     await self._stop.wait()
@@ -168,6 +169,18 @@ async def _send(connection: ServerConnection, text: str, jpeg: bytes) -> None:
     with contextlib.suppress(ConnectionClosed):
         await connection.send(text)
         await connection.send(jpeg)
+
+
+def _quiet_logger() -> logging.Logger:
+    """What the library has to say, but for connections that began with nonsense: those are no concern of the user's."""
+    logger = logging.getLogger("ats_sim.viewer")
+    logger.setLevel(logging.ERROR)
+    logger.addFilter(_is_worth_saying)
+    return logger
+
+
+def _is_worth_saying(record: logging.LogRecord) -> bool:
+    return "handshake" not in record.getMessage()
 
 
 def _listening(port: int) -> socket.socket:
