@@ -48,6 +48,7 @@ KINDS: list[dict[str, Any]] = [
     {"task": "follow", "num_agents": 2},
     {"task": "approach", "shaping_discount": 1.0, "replan_every": 20},
     {"task": "film", "camera": "agent", "show": ["plan", "ghost", "futures", "support"]},
+    {"physics": "dynamic"},
 ]
 
 

@@ -116,6 +116,7 @@ class EnvOptions:
             replan_every=self.replan_every,
             observer=ObserverOptions(speed=self.observer_speed, radius=self.observer_radius),
             eyes=self.eyes,
+            physics=self.physics,
         )
 
 

@@ -67,6 +67,8 @@ class WorldBatch:
         self._limit = max_episode_steps if max_episode_steps and max_episode_steps > 0 else None
         self._autoreset = autoreset
         self._elapsed = [0] * len(envs)
+        paths = [name.removeprefix(INFO).split("/") for name in arrays if name.startswith(INFO)]
+        self._leaves = [(path[0], path[1] if len(path) > 1 else None, arrays[INFO + "/".join(path)]) for path in paths]
 
     def reset(self, chosen: Sequence[int], seeds: Sequence[int | None], options: dict[str, Any] | None) -> None:
         """Begin episodes in some of the environments; `seeds` has an entry for each of them."""
@@ -136,7 +138,7 @@ class WorldBatch:
             arrays[name][chosen] = values
 
     def _tell(self, index: int, info: dict[str, Any]) -> None:
-        for name, value in flattened(info, INFO).items():
-            self._arrays[name][index] = value
+        for name, inner, values in self._leaves:
+            values[index] = info[name] if inner is None else info[name][inner]
         for name, picture in self._envs[index].take_pictures().items():
             self._arrays[name][index] = picture
