@@ -22,6 +22,7 @@ SLACK = 0.003  # metres that a joint may lie inside something before the body gi
 TRIES = 6  # shifts until a body is free, or is not
 MAX_SHIFT = 0.15  # metres that a body may be shifted away from its plan
 FALL = 0.12  # metres per frame that an unsupported body sinks
+SEEN_JOINTS = 8
 SAMPLES = 2000  # recorded poses that are looked at
 
 
@@ -37,6 +38,8 @@ class Footing:
     """(F,) joints it stands on."""
     room: Array
     """(J,) metres that each joint keeps from what is solid: the root a little, the rest none."""
+    shown: Array
+    """(S,) joints that stand for the body when asking what is seen."""
     sole: float
     """Metres from the lowest paw's joint to the ground, above which nothing carries the body."""
 
@@ -47,7 +50,7 @@ class Footing:
         room = np.zeros(skeleton.num_joints)
         room[0] = root_margin(volume)
         feet = foot_joints(skeleton)
-        return cls(volume, skeleton, feet, room, _sole(home, feet))
+        return cls(volume, skeleton, feet, room, seen_joints(skeleton), _sole(home, feet))
 
     @property
     def margin(self) -> float:
@@ -118,6 +121,12 @@ def foot_joints(skeleton: Skeleton) -> Array:
         return np.zeros(0, dtype=np.int64)
     heights = skeleton.rest_transforms[leaves, 2, 3]
     return np.asarray(leaves[heights <= heights.min() + 0.05])
+
+
+def seen_joints(skeleton: Skeleton) -> Array:
+    """A handful of joints spread over the body, the root among them, that stand for it when asking what is seen."""
+    last = skeleton.num_joints - 1
+    return np.unique(np.linspace(0, last, min(SEEN_JOINTS, last + 1)).astype(np.int64))
 
 
 def _sole(home: Home, feet: Array) -> float:

@@ -85,23 +85,20 @@ def quaternion_from_matrix(rotation: Array) -> Array:
     r = np.asarray(rotation, dtype=np.result_type(rotation, np.float32))
     if r.ndim == 2:
         return np.array(_one_quaternion(r.tolist()), dtype=r.dtype)
-    xx, yy, zz = r[..., 0, 0], r[..., 1, 1], r[..., 2, 2]
     # The four rows are one quaternion each, scaled by 4 times its own component: the largest scale is the stable one.
-    squares = np.stack([1 + xx - yy - zz, 1 - xx + yy - zz, 1 - xx - yy + zz, 1 + xx + yy + zz], -1)
-    xy, xz, yz = r[..., 0, 1] + r[..., 1, 0], r[..., 0, 2] + r[..., 2, 0], r[..., 1, 2] + r[..., 2, 1]
-    wx, wy, wz = r[..., 2, 1] - r[..., 1, 2], r[..., 0, 2] - r[..., 2, 0], r[..., 1, 0] - r[..., 0, 1]
-    rows = np.stack(
-        [
-            np.stack([squares[..., 0], xy, xz, wx], -1),
-            np.stack([xy, squares[..., 1], yz, wy], -1),
-            np.stack([xz, yz, squares[..., 2], wz], -1),
-            np.stack([wx, wy, wz, squares[..., 3]], -1),
-        ],
-        axis=-2,
-    )
-    best = np.argmax(squares, axis=-1)[..., None, None]
-    row = np.take_along_axis(rows, best, axis=-2)[..., 0, :]
-    return row / np.linalg.norm(row, axis=-1, keepdims=True)
+    rows = np.empty((*r.shape[:-2], 4, 4), dtype=r.dtype)
+    xx, yy, zz = r[..., 0, 0], r[..., 1, 1], r[..., 2, 2]
+    rows[..., 0, 0], rows[..., 1, 1] = 1 + xx - yy - zz, 1 - xx + yy - zz
+    rows[..., 2, 2], rows[..., 3, 3] = 1 - xx - yy + zz, 1 + xx + yy + zz
+    rows[..., 0, 1] = rows[..., 1, 0] = r[..., 0, 1] + r[..., 1, 0]
+    rows[..., 0, 2] = rows[..., 2, 0] = r[..., 0, 2] + r[..., 2, 0]
+    rows[..., 1, 2] = rows[..., 2, 1] = r[..., 1, 2] + r[..., 2, 1]
+    rows[..., 0, 3] = rows[..., 3, 0] = r[..., 2, 1] - r[..., 1, 2]
+    rows[..., 1, 3] = rows[..., 3, 1] = r[..., 0, 2] - r[..., 2, 0]
+    rows[..., 2, 3] = rows[..., 3, 2] = r[..., 1, 0] - r[..., 0, 1]
+    squares = np.einsum("...ii->...i", rows)
+    row = np.take_along_axis(rows, np.argmax(squares, axis=-1)[..., None, None], axis=-2)[..., 0, :]
+    return np.asarray(row / np.sqrt((row * row).sum(-1, keepdims=True)))
 
 
 def _one_quaternion(r: list[list[float]]) -> list[float]:
@@ -166,10 +163,15 @@ def rotation_6d_from_matrix(rotation: Array) -> Array:
 def matrix_from_rotation_6d(columns: Array) -> Array:
     """Rotations (..., 3, 3) from two columns (..., 6) by Gram-Schmidt."""
     first, second = columns[..., :3], columns[..., 3:]
-    x = first / np.maximum(np.linalg.norm(first, axis=-1, keepdims=True), 1e-12)
+    matrix = np.empty((*columns.shape[:-1], 3, 3), dtype=columns.dtype)
+    x = first / np.maximum(np.sqrt((first * first).sum(-1, keepdims=True)), 1e-12)
     y = second - (x * second).sum(-1, keepdims=True) * x
-    y = y / np.maximum(np.linalg.norm(y, axis=-1, keepdims=True), 1e-12)
-    return np.stack([x, y, np.cross(x, y)], axis=-1)
+    y = y / np.maximum(np.sqrt((y * y).sum(-1, keepdims=True)), 1e-12)
+    matrix[..., 0], matrix[..., 1] = x, y
+    matrix[..., 0, 2] = x[..., 1] * y[..., 2] - x[..., 2] * y[..., 1]
+    matrix[..., 1, 2] = x[..., 2] * y[..., 0] - x[..., 0] * y[..., 2]
+    matrix[..., 2, 2] = x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
+    return matrix
 
 
 def interpolate_poses(times: Array, transforms: Array, query_times: Array) -> Array:

@@ -14,11 +14,9 @@ from ats_sim.observer import Observer
 from ats_sim.perception import HZ
 from ats_sim.physics import Bodies
 from ats_sim.planning import OBSERVER
-from ats_sim.skeleton import Skeleton
 from ats_sim.volume import PerceptionVolume
 
 DT = 1.0 / HZ
-SEEN_JOINTS = 8
 NEAREST_SEEN = 0.05  # metres before the eyes at which something can be seen
 SHOULDER = 0.2  # metres below the eyes
 
@@ -57,7 +55,7 @@ def measure(
     attention: Sequence[int],
 ) -> Measures:
     """Take all measures of the present moment; `attention` says whom each agent attends to."""
-    volume, shown = footing.volume, seen_joints(footing.skeleton)
+    volume, shown = footing.volume, footing.shown
     camera, feet = observer.T_world_camera, observer.feet.tolist()
     places = [agent.T_world_root[:3, 3].tolist() for agent in agents]
     support = [seconds_around(volume, volume.agent_visits, x, y) for x, y, _ in places]
@@ -74,12 +72,6 @@ def measure(
         in_reach=np.array([_in_reach(bodies, observer, agent) for agent in agents]),
         observer_support=seconds_around(volume, volume.observer_visits, feet[0], feet[1]),
     )
-
-
-def seen_joints(skeleton: Skeleton) -> Array:
-    """A handful of joints spread over the body, the root among them, that stand for it when asking what is seen."""
-    last = skeleton.num_joints - 1
-    return np.unique(np.linspace(0, last, min(SEEN_JOINTS, last + 1)).astype(np.int64))
 
 
 def visibility(bodies: Bodies, intrinsics: Intrinsics, T_world_camera: Array, points: Array) -> float:

@@ -130,7 +130,7 @@ class Observer:
         self.pose = np.array([x, y, yaw, pitch, ground, max(eyes + floor - ground, LOWEST_EYES)])
 
     def stand_at(self, T_world_camera: Array) -> None:
-        """Be where a recorded camera (4, 4) was, whatever stands there: its place, its height, its direction, no roll."""
+        """Be where a recorded camera (4, 4) was, whatever stands there: place, height and direction, without roll."""
         ahead = T_world_camera[:3, 2]
         x, y, z = T_world_camera[:3, 3].tolist()
         floor = self._maps.ground(float(self.pose[FLOOR])).at(x, y)

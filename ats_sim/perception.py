@@ -6,6 +6,7 @@ and the running simulator call the same functions here, so that a policy meets a
 trained on. Nothing in this file looks at a frame later than "now".
 """
 
+import math
 import weakref
 from dataclasses import dataclass
 
@@ -36,6 +37,9 @@ PATCH_BELOW = 0.5
 """Height of the lowest cell centres below the root, metres."""
 CLEARANCE_LIMIT = 0.5
 """Signed distances are clipped to this, metres: further away nothing touches a cat."""
+_AHEAD: Array = ((np.arange(PATCH_SHAPE[0]) - 0.5 * (PATCH_SHAPE[0] - 1)) * PATCH_CELL)[:, None]
+_LEFT: Array = (np.arange(PATCH_SHAPE[1]) - 0.5 * (PATCH_SHAPE[1] - 1)) * PATCH_CELL
+_UP: Array = np.arange(PATCH_SHAPE[2]) * PATCH_CELL - PATCH_BELOW
 GEOMETRY_CHANNELS = ("occupied", "free", "clearance")
 """Channels every patch ends with, after the volume's own features."""
 
@@ -142,14 +146,14 @@ def scene_patch(volume: PerceptionVolume, T_world_ego: Array) -> Array:
     """
     grid = _grid(volume)
     flat = _cell_indices(volume, grid.shape, T_world_ego)
-    cells = grid.cells[flat].astype(np.float32)
+    cells = grid.cells.take(flat, axis=0)
     return np.ascontiguousarray(cells.T).reshape(-1, *PATCH_SHAPE)
 
 
 @dataclass(frozen=True, eq=False)
 class _Grid:
     cells: Array
-    """(X Y Z + 1, C) float16, smoothed; the last row stands for everything outside."""
+    """(X Y Z + 1, C) float32, smoothed; the last row stands for everything outside."""
     shape: tuple[int, int, int]
 
 
@@ -177,7 +181,7 @@ def _build_grid(volume: PerceptionVolume) -> _Grid:
     outside = np.zeros((1, len(channels)), dtype=np.float16)
     outside[0, -1] = -1.0
     cells = np.moveaxis(channels, 0, -1).reshape(-1, len(channels)).astype(np.float16)
-    return _Grid(np.concatenate([cells, outside]), (shape[0], shape[1], shape[2]))
+    return _Grid(np.concatenate([cells, outside]).astype(np.float32), (shape[0], shape[1], shape[2]))
 
 
 def _smoothed(values: Array, axis: int) -> Array:
@@ -191,16 +195,13 @@ def _smoothed(values: Array, axis: int) -> Array:
 
 def _cell_indices(volume: PerceptionVolume, shape: tuple[int, int, int], T_world_ego: Array) -> Array:
     """Rows of the grid for the patch's cells: (8192,) with the outside row where a cell lies beyond the volume."""
-    nx, ny, nz = PATCH_SHAPE
     yaw = float(heading(T_world_ego[:3, :3]))
-    ahead = (np.arange(nx) - 0.5 * (nx - 1)) * PATCH_CELL
-    left = (np.arange(ny) - 0.5 * (ny - 1)) * PATCH_CELL
-    up = np.arange(nz) * PATCH_CELL - PATCH_BELOW
     start = (np.asarray(T_world_ego[:3, 3]) - volume.origin) / volume.voxel_size + 0.5
     step = 1.0 / volume.voxel_size
-    x = np.floor(start[0] + step * (np.cos(yaw) * ahead[:, None] - np.sin(yaw) * left)).astype(np.int64)
-    y = np.floor(start[1] + step * (np.sin(yaw) * ahead[:, None] + np.cos(yaw) * left)).astype(np.int64)
-    z = np.floor(start[2] + step * up).astype(np.int64)
+    cosine, sine = step * math.cos(yaw), step * math.sin(yaw)
+    x = np.floor(start[0] + (cosine * _AHEAD - sine * _LEFT)).astype(np.int64)
+    y = np.floor(start[1] + (sine * _AHEAD + cosine * _LEFT)).astype(np.int64)
+    z = np.floor(start[2] + step * _UP).astype(np.int64)
     column_inside = (x >= 0) & (x < shape[0]) & (y >= 0) & (y < shape[1])
     level_inside = (z >= 0) & (z < shape[2])
     flat = (x * shape[1] + y)[..., None] * shape[2] + z

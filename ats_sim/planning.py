@@ -96,14 +96,12 @@ def attended(agents: Sequence[Agent], observer: Array) -> Array:
     The networks know one other being, whoever it is; the nearest matters most. An agent whose awareness of others is
     off attends to nobody.
     """
-    found = np.full(len(agents), NOBODY, dtype=np.int64)
-    for i, agent in enumerate(agents):
-        if agent.steering.awareness.observer:
-            here = agent.T_world_root[:3, 3]
-            gaps = [math.dist(here[:2], observer[:2])]
-            gaps += [math.dist(here[:2], a.T_world_root[:2, 3]) if a is not agent else math.inf for a in agents]
-            found[i] = int(np.argmin(gaps))
-    return found
+    places = [observer[:2].tolist(), *(agent.T_world_root[:2, 3].tolist() for agent in agents)]
+    found = []
+    for own, agent in enumerate(agents, 1):
+        gaps = [math.dist(places[own], place) if other != own else math.inf for other, place in enumerate(places)]
+        found.append(gaps.index(min(gaps)) if agent.steering.awareness.observer else NOBODY)
+    return np.array(found, dtype=np.int64)
 
 
 def thinkers_of(agents: Sequence[Agent], rngs: Sequence[np.random.Generator], observer_past: Array) -> list[Thinker]:
