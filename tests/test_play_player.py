@@ -279,7 +279,7 @@ def test_panels_stand_in_the_corners_and_help_in_the_middle(player: Player, size
     assert panels[: height // 8, -width // 8 :].mean() > 0.6
     assert not panels[int(0.42 * height) : -height // 4].any()
     helped = changed(lambda surface: hud.draw(surface, replace(status, shows_help=True)))
-    assert helped[height // 4 : -height // 4, width // 4 : -width // 4].all()
+    assert helped[height // 3 : -height // 3, width // 3 : -width // 3].all()
     assert not helped[height // 3 : height // 2, : width // 20].any()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import signal
@@ -20,12 +21,14 @@ from PIL import Image
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from ats_sim import cli
-from ats_sim.errors import ConfigError
+from ats_sim.errors import ConfigError, RenderError
 from ats_sim.play.keys import ALL_NAMES, KEYS
+from ats_sim.play.player import Player
 from ats_sim.viewer.guard import Guard
 from ats_sim.viewer.messages import Press, Resize, read_message
 from ats_sim.viewer.options import ViewOptions
-from tests.toy_home import make_toy_home
+from ats_sim.viewer.server import Viewer
+from tests.toy_home import ScriptedMind, make_toy_home
 from tests.viewer_server import Page, serving
 
 
@@ -302,6 +305,27 @@ def test_options_that_make_no_sense_are_refused(
     monkeypatch.setenv("DISPLAY", ":0")
     assert ViewOptions().opens_browser
     assert not ViewOptions(open=False).opens_browser
+
+
+def test_a_walk_that_breaks_ends_the_server_with_its_reason(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RenderError("the screen fell over")
+
+    viewer, links = Viewer(ViewOptions(str(folder), port=0), ScriptedMind()), list[str]()
+    monkeypatch.setattr(Player, "draw", broken)
+
+    async def run() -> None:
+        task = asyncio.create_task(viewer.run(links.append))
+        while not links:
+            await asyncio.sleep(0.01)
+        page = await asyncio.to_thread(Page, links[0])
+        try:
+            await task
+        finally:
+            await asyncio.to_thread(page.close)
+
+    with pytest.raises(RenderError, match="fell over"):
+        asyncio.run(run())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")

@@ -34,7 +34,7 @@ class Hud:
 
         self._pygame = pygame
         pygame.font.init()
-        points = max(8, round(min(height / 34.0, width / 46.0)))
+        points = max(8, round(min(height / 38.0, width / 52.0)))
         self._font = pygame.font.Font(_font_file(), points)
         self._line = self._font.get_linesize()
         self._gap = max(4, points // 2)
@@ -42,7 +42,7 @@ class Hud:
     def draw(self, surface: Any, status: Status) -> None:
         """All panels over a pygame surface."""
         gap, width, height = self._gap, surface.get_width(), surface.get_height()
-        self._panel(surface, "the animal", status.animal, gap, gap)
+        self._panel(surface, status.title, status.animal, gap, gap)
         rows_width = self._panel_width("you", status.you)
         self._panel(surface, "you", status.you, width - rows_width - gap, gap)
         self._chips(surface, status, gap, height - self._line - 2 * gap)
@@ -109,13 +109,17 @@ class Hud:
 
     def _chips(self, surface: Any, status: Status, left: int, top: int) -> None:
         """The switches of the animal's perception, with their keys."""
-        gap = self._gap
+        left = self._chip(surface, "it perceives", left, top, DIM)
         for number, (name, is_on) in enumerate(status.knows, start=1):
-            text = f"{number} {name}" if is_on else f"{number} no {name}"
-            width = self._font.size(text)[0] + 2 * gap
-            self._glass(surface, (left, top, width, self._line + gap), gap)
-            self._write(surface, text, left + gap, top + gap // 2, DIM if is_on else TONES["warn"])
-            left += width + gap // 2
+            text = f"{number} {name}" if is_on else f"{number} not {name}"
+            left = self._chip(surface, text, left, top, INK if is_on else TONES["warn"])
+
+    def _chip(self, surface: Any, text: str, left: int, top: int, color: tuple[int, int, int]) -> int:
+        """Words on a small pane; returns where the next one may begin."""
+        width = self._font.size(text)[0] + 2 * self._gap
+        self._glass(surface, (left, top, width, self._line + self._gap), self._gap)
+        self._write(surface, text, left + self._gap, top + self._gap // 2, color)
+        return int(left + width + self._gap // 2)
 
     def _pill(self, surface: Any, text: str, top: int, color: tuple[int, int, int]) -> None:
         """Words in the middle of a line."""

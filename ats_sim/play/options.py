@@ -31,7 +31,7 @@ class PlayOptions:
     """File to write the walk to, line by line (.jsonl); --replay walks it again."""
     replay: Path | None = None
     """Walk that --log wrote: it is done again without a screen, and every state is compared, bit for bit."""
-    size: str = "640x480"
+    size: str = "960x600"
     """Picture size, WIDTHxHEIGHT."""
     renderer: Literal["auto", "moderngl", "raycast"] = "auto"
     """Who draws: moderngl needs OpenGL, raycast needs nothing, auto takes what works."""
@@ -49,10 +49,10 @@ class PlayOptions:
 
     @property
     def pixels(self) -> tuple[int, int]:
-        """Width and height of the pictures; ConfigError if size does not read like 640x480."""
+        """Width and height of the pictures; ConfigError if size does not read like 960x600."""
         width, _, height = self.size.partition("x")
         if not (width.isdecimal() and height.isdecimal()):
-            raise ConfigError(f"--size {self.size}: write it as WIDTHxHEIGHT, such as 640x480.")
+            raise ConfigError(f"--size {self.size}: write it as WIDTHxHEIGHT, such as 960x600.")
         return int(width), int(height)
 
     @property

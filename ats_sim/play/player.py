@@ -24,7 +24,7 @@ MOST_OWED = 0.3
 """Seconds that a slow machine may be behind; it then falls behind gently instead of stepping ever more per picture."""
 KEY_TURN = np.array([1.0, 1.0, 0.45, 0.4])
 """Shares of the top speeds that keys ask for; only the mouse turns as fast as a head can."""
-FUTURES, FUTURE_SECONDS, FUTURE_EVERY = 6, 2.0, 10
+FUTURES, FUTURE_SECONDS, FUTURE_EVERY = 6, 2.0, 20
 """Futures shown, how far they look, and steps after which they are drawn anew."""
 
 
@@ -171,7 +171,7 @@ class Player:
         self.session.do(replace(Knowing(**before), **{name: not before[name]}))
 
     def _sampled_futures(self) -> Array | None:
-        """(n, K, 4, 4) root poses of the first agent in some futures, drawn anew every second."""
+        """(n, K, 4, 4) root poses of the first agent in some futures, drawn anew every other second."""
         world = self.session.world
         if not self.shows_futures or world.policy is None:
             return None

@@ -37,6 +37,8 @@ class Row:
 class Status:
     """What both front ends show."""
 
+    title: str
+    """Which animal the first panel is about."""
     animal: tuple[Row, ...]
     """The first agent's mind."""
     you: tuple[Row, ...]
@@ -80,6 +82,7 @@ class Reporter:
         known = asdict(world.agents[0].steering.awareness)
         names = {"scene": "the home", "observer": "you", "past": "its past"}
         return Status(
+            title="the animal" if len(world.agents) == 1 else f"the first of {len(world.agents)} animals",
             animal=self._animal(),
             you=self._you(),
             knows=tuple((names[name], bool(on)) for name, on in known.items()),

@@ -23,6 +23,8 @@ RATE = 30
 LEFT, RIGHT = 1, 3
 MAP_SHARE = 0.28
 """Share of the window's height that the plan of the home takes."""
+SMALLEST = (64, 48)
+"""Pixels of the smallest picture that is drawn."""
 
 
 def walk_in_window(session: Session, options: PlayOptions, home_name: str) -> Summary:
@@ -55,19 +57,19 @@ class _Window:
         import pygame
 
         self._pygame: Any = pygame
-        self._size = options.pixels
+        # A film has one size from its first picture to its last.
+        flags = pygame.RESIZABLE if options.record is None else 0
         try:
             pygame.display.init()
-            self._screen = pygame.display.set_mode(self._size)
+            self._screen = pygame.display.set_mode(options.pixels, flags)
         except pygame.error as error:
             raise RenderError(f"no window can be opened ({error}); add --headless to write a film instead.") from error
         pygame.display.set_caption("ats-sim   H: help   Esc: leave")
+        self._session = session
         self._player = Player(session)
         self._reporter = Reporter(self._player)
-        self._hud = Hud(*self._size)
-        self._minimap = Minimap(session, round(MAP_SHARE * self._size[1]))
-        self._plan = self._hud.surface(self._minimap.picture)
         self._pace = Pace()
+        self._fit(*options.pixels)
         self._filmed = 0
         self.film: VideoWriter | None = None
 
@@ -102,8 +104,18 @@ class _Window:
             player.mouse_button(event.button == RIGHT, event.type == pygame.MOUSEBUTTONDOWN, across, down)
         elif event.type == pygame.MOUSEMOTION:
             player.mouse_move(*event.rel)
+        elif event.type == pygame.VIDEORESIZE:
+            self._fit(event.w, event.h)
         elif event.type == pygame.WINDOWFOCUSLOST:
             player.release_all()
+
+    def _fit(self, width: int, height: int) -> None:
+        """Make everything for a window of that size."""
+        self._size = (max(width, SMALLEST[0]), max(height, SMALLEST[1]))
+        self._session.resize(*self._size)
+        self._hud = Hud(*self._size)
+        self._minimap = Minimap(self._session, round(MAP_SHARE * self._size[1]))
+        self._plan = self._hud.surface(self._minimap.picture)
 
     def _hold_mouse(self) -> None:
         """While the mouse looks all the time it is hidden and kept in the window."""

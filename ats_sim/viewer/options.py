@@ -36,9 +36,7 @@ class ViewOptions:
     @property
     def play(self) -> PlayOptions:
         """The same as options of a walk."""
-        return PlayOptions(
-            home=self.home, agents=self.agents, seed=self.seed, log=self.log, renderer=self.renderer, size="960x540"
-        )
+        return PlayOptions(home=self.home, agents=self.agents, seed=self.seed, log=self.log, renderer=self.renderer)
 
     @property
     def opens_browser(self) -> bool:

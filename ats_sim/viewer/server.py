@@ -56,7 +56,7 @@ class Viewer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
-        self._stage = Stage(options.play, mind, self._publish)
+        self._stage = Stage(options.play, mind, self._publish, self.stop)
         self._introduction: dict[str, Any] = {}
 
     async def run(self, ready: Callable[[str], None]) -> None:

@@ -50,9 +50,22 @@ class Picture:
 class Stage:
     """Runs the walk; every method may be called from any thread."""
 
-    def __init__(self, options: PlayOptions, mind: Mind | None, publish: Callable[[Picture], None]) -> None:
-        """Prepare; `start` opens the home. Pictures are handed to `publish` in the stage's thread."""
-        self._options, self._mind, self._publish = options, mind, publish
+    def __init__(
+        self,
+        options: PlayOptions,
+        mind: Mind | None,
+        publish: Callable[[Picture], None],
+        broke: Callable[[], None],
+    ) -> None:
+        """Prepare; `start` opens the home.
+
+        Args:
+            options: How the walk runs.
+            mind: Thinks for the agents in place of the home's own policy.
+            publish: Takes pictures, in the stage's thread.
+            broke: Called in the stage's thread when `failure` ended the walk.
+        """
+        self._options, self._mind, self._publish, self._broke = options, mind, publish, broke
         self._inputs: queue.SimpleQueue[Input | None] = queue.SimpleQueue()
         self._is_wanted, self._is_awake, self._is_over = threading.Event(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="stage", daemon=True)
@@ -101,6 +114,7 @@ class Stage:
             self._live(show)
         except Exception as error:
             self.failure = error
+            self._broke()
         finally:
             session.close()
 
