@@ -164,6 +164,17 @@ def test_the_right_button_looks_around(tab: Tab) -> None:
     tab.wait(lambda: np.angle(np.exp(1j * (tab.status["observer"][2] - yaw))) == pytest.approx(0.4, abs=0.01))
 
 
+def test_m_gives_the_mouse_to_the_head_and_takes_it_back(tab: Tab) -> None:
+    tab.key("m")
+    tab.wait(lambda: tab.status["is_captured"] and tab.is_shown("cross"))
+    yaw = tab.status["observer"][2]
+    for x in (400, 450, 500):
+        tab.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": 300})
+    tab.wait(lambda: abs(np.angle(np.exp(1j * (tab.status["observer"][2] - yaw)))) > 0.15)
+    tab.key("m")
+    tab.wait(lambda: not tab.status["is_captured"])
+
+
 def test_q_leaves_and_a_click_comes_back(tab: Tab) -> None:
     tab.key("q")
     tab.wait(lambda: tab.is_shown("veil"))

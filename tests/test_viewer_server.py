@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import io
 import signal
@@ -220,17 +221,27 @@ def test_there_are_eight_pages_at_most(link: str) -> None:
         page.welcome()
 
 
+def mutated(text: str, rng: np.random.Generator) -> str:
+    """A text with up to three characters changed."""
+    letters = bytearray(text.encode())
+    for place in rng.integers(0, len(letters), 3):
+        letters[place] = int(rng.integers(32, 127))
+    return letters.decode()
+
+
 def test_garbage_ends_the_page_that_sent_it_and_nothing_else(link: str) -> None:
     rng = np.random.default_rng(0)
     seeds = ['{"type":"key","key":"w","down":true}', '{"type":"move","dx":1,"dy":2}', '{"type":"size","width":9}']
     with Page(link) as witness:
         witness.welcome()
-        for number in range(60):
-            text = bytearray(seeds[number % 3].encode())
-            for place in rng.integers(0, len(text), 3):
-                text[place] = int(rng.integers(32, 127))
-            with Page(link) as page:
-                page.socket.send(text.decode() if number % 2 else bytes(rng.integers(0, 256, 40, dtype=np.uint8)))
+        for number in range(250):
+            with Page(link) as page, contextlib.suppress(ConnectionClosed):
+                for _ in range(4):
+                    page.socket.send(
+                        mutated(seeds[number % 3], rng)
+                        if number % 2
+                        else bytes(rng.integers(0, 256, 40, dtype=np.uint8))
+                    )
         with Page(link) as page:
             page.welcome()
             with pytest.raises(ConnectionClosed) as closed:
@@ -276,6 +287,21 @@ def test_a_thousand_messages_that_mean_nothing_leave_the_walk_alone(link: str) -
 def test_messages_that_make_no_sense_are_refused(text: str | bytes) -> None:
     with pytest.raises(ConfigError):
         read_message(text)
+
+
+def test_mutated_messages_are_understood_or_refused_and_nothing_else() -> None:
+    rng = np.random.default_rng(1)
+    seeds = [
+        '{"type":"button","right":true,"down":false,"x":0.25,"y":0.5}', '{"type":"size","width":640,"height":48e1}',
+        '{"type":"key","key":"left","down":true}', '{"type":"move","dx":-1.5,"dy":22}', '{"type":"visible","on":true}',
+    ]  # fmt: skip
+    refused = 0
+    for number in range(4000):
+        try:
+            read_message(mutated(seeds[number % 5], rng))
+        except ConfigError:
+            refused += 1
+    assert 2000 < refused < 4000
 
 
 def test_every_key_of_the_table_can_be_pressed_and_sizes_are_bounded() -> None:
