@@ -12,7 +12,7 @@ from ats_sim.rendering.frame import Camera, Lighting
 from ats_sim.rendering.gl_bodies import Drawn, Programs, columns
 from ats_sim.rendering.gl_target import Target
 from ats_sim.rendering.shaders import LIGHT_FRAGMENT, SCREEN_VERTEX
-from ats_sim.rendering.shadow import RESOLUTION, SOFTNESS, ShadowBox, screen_rectangle
+from ats_sim.rendering.shadow import SOFTNESS, ShadowBox, screen_rectangle
 
 MAPS = ("albedo_map", "normal_map", "depth_label_map", "shadow_map")
 Rectangle = tuple[int, int, int, int]
@@ -29,10 +29,7 @@ class LightPass:
             for program in (plain, shadowed):
                 if name in program:
                     program[name].value = unit
-        self._map = context.depth_texture((RESOLUTION, RESOLUTION))
-        self._map.compare_func = "<="
-        self._map.repeat_x = self._map.repeat_y = False
-        self._target = context.framebuffer(depth_attachment=self._map)
+        self._maps: dict[int, tuple[Any, Any]] = {}
 
     def cast(self, visible: Sequence[Drawn], camera: Camera, lighting: Lighting) -> tuple[ShadowBox, Rectangle] | None:
         """Draw the lamp's view of the casters; None where no shadow can be seen, else its box and where it shows."""
@@ -43,8 +40,9 @@ class LightPass:
         reach = screen_rectangle(box.corners(), camera)
         if reach is None:
             return None
-        self._target.use()
-        self._target.clear(depth=1.0)
+        _, target = self._map(box.resolution)
+        target.use()
+        target.clear(depth=1.0)
         for drawn in casters:
             if drawn.cast is None:
                 continue
@@ -69,14 +67,15 @@ class LightPass:
             return False
         context, picture = self._context, target.picture
         context.copy_framebuffer(picture, target.colors)
-        for unit, picture_map in enumerate((*target.maps, self._map)):
-            picture_map.use(unit)
+        for unit, surface_map in enumerate(target.maps):
+            surface_map.use(unit)
         picture.use()
         context.disable(context.DEPTH_TEST)
         if plain is not None:
             self._shade(picture, self._plain, plain, camera, lighting)
         if shadow is not None:
             box, reach = shadow
+            self._map(box.resolution)[0].use(len(target.maps))
             program = self._shadowed.program
             program["T_shadow_world"].write(columns(box.biased()))
             program["blur"].value = SOFTNESS / float(box.size[0])
@@ -84,6 +83,15 @@ class LightPass:
             self._shade(picture, self._shadowed, reach, camera, lighting)
         context.enable(context.DEPTH_TEST)
         return True
+
+    def _map(self, resolution: int) -> tuple[Any, Any]:
+        """The lamp's depth picture of a resolution, and the frame buffer that draws into it."""
+        if resolution not in self._maps:
+            depth = self._context.depth_texture((resolution, resolution))
+            depth.compare_func = "<="
+            depth.repeat_x = depth.repeat_y = False
+            self._maps[resolution] = depth, self._context.framebuffer(depth_attachment=depth)
+        return self._maps[resolution]
 
     def _shade(self, picture: Any, screen: Any, where: Rectangle, camera: Camera, lighting: Lighting) -> None:
         program, intrinsics = screen.program, camera.intrinsics

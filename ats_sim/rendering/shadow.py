@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,7 +13,9 @@ from ats_sim.geometry import look_at
 from ats_sim.rendering.body import Body
 from ats_sim.rendering.frame import Camera
 
-RESOLUTION = 384
+RESOLUTIONS = (192, 320, 512)
+TEXEL = 0.006
+"""A map is as fine as this where the largest resolution allows it, metres."""
 SOFTNESS = 0.02
 """Spacing of the soft samples, metres."""
 REACH = 1.6
@@ -34,7 +37,7 @@ class ShadowBox:
     @classmethod
     def around(cls, casters: Iterable[Body], to_lamp: Array) -> ShadowBox:
         """The box around the casters' hulls, seen from the lamp (unit direction (3,))."""
-        R_lamp_world = look_at(np.zeros(3), -to_lamp)[:3, :3].T
+        R_lamp_world = _lamp_frame(tuple(to_lamp))
         points = np.concatenate([body.hull() for body in casters]) @ R_lamp_world.T
         low, high = points.min(0) - MARGIN, points.max(0) + MARGIN
         side = float(max(high[:2] - low[:2]))
@@ -43,6 +46,11 @@ class ShadowBox:
         T_shadow_world[:3, :3] = R_lamp_world / size[:, None]
         T_shadow_world[:3, 3] = -low / size
         return cls(T_shadow_world, size)
+
+    @property
+    def resolution(self) -> int:
+        """Pixels along each side of a map that is fine enough for this box."""
+        return next((pixels for pixels in RESOLUTIONS if self.size[0] <= pixels * TEXEL), RESOLUTIONS[-1])
 
     @property
     def axes(self) -> Array:
@@ -60,6 +68,12 @@ class ShadowBox:
         unit_corners = np.array([[x, y, z] for x in (0.0, 1.0) for y in (0.0, 1.0) for z in (0.0, 1.0)])
         T_world_shadow = np.linalg.inv(self.T_shadow_world)
         return np.asarray(unit_corners @ T_world_shadow[:3, :3].T + T_world_shadow[:3, 3])
+
+
+@lru_cache(maxsize=8)
+def _lamp_frame(to_lamp: tuple[float, ...]) -> Array:
+    """(3, 3) rotation from the world to the lamp's axes."""
+    return look_at(np.zeros(3), -np.array(to_lamp))[:3, :3].T
 
 
 def screen_rectangle(points: Array, camera: Camera) -> tuple[int, int, int, int] | None:
