@@ -12,11 +12,10 @@ from ats_sim.geometry import Intrinsics
 from ats_sim.home import Home
 from ats_sim.observer import ObserverOptions
 from ats_sim.planning import Mind
-from ats_sim.world import World
+from ats_sim.world import Physics, World
 
 ObsMode = Literal["state", "rgbd"]
 CameraName = Literal["observer", "third_person", "birdseye", "agent"]
-Physics = Literal["kinematic", "dynamic"]
 Shown = Literal["plan", "ghost", "futures", "support"]
 RENDER_MODES = ("human", "rgb_array", "depth_array")
 SMALLEST, LARGEST = 36, 4096  # pixels; learning libraries refuse smaller pictures
@@ -58,7 +57,8 @@ class EnvOptions:
     """Whose eyes `render` uses; "agent" is the first agent's."""
     show: tuple[Shown, ...] = ()
     """What `render` draws into the picture: "plan" (goals and paths), "ghost" (the recorded animal while a video is
-    replayed), "futures" (paths that the animal may take instead), "support" (where the real animal was recorded)."""
+    replayed), "futures" (paths that the animal may take instead, drawn anew at every step) and "support" (where the
+    real animal was recorded)."""
     renderer: str = "auto"
     """Which renderer draws; "auto" takes the best that works here."""
 

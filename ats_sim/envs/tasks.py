@@ -143,7 +143,7 @@ class Follow(_Shaped):
 
 
 class Approach(_Shaped):
-    """Come within reach of the animal without scaring it; either ends the task.
+    """Come within reach of the animal, on the floor plan, without scaring it; either ends the task.
 
     - `shaping`: 1 for every 0.14 m (a step at walking speed) nearer to 0.6 m.
     - `hurry`: from 0 at 0.5 m/s to -0.5 at 1.4 m/s within 1.5 m of it.
@@ -171,7 +171,7 @@ class Approach(_Shaped):
         haste = max(situation.speed - self.CALM, 0.0) / (self.FAST - self.CALM)
         return {
             "shaping": self.shaping(situation),
-            "hurry": -0.5 * haste if situation.distance < self.NEAR else 0.0,
+            "hurry": 0.0 - 0.5 * haste if situation.distance < self.NEAR else 0.0,
             "success": self.BONUS if reached else 0.0,
             "scared": self.PENALTY if scared else 0.0,
         }
@@ -215,7 +215,7 @@ class Film(Task):
             "visible": 0.4 * seen,
             "centred": 0.3 * shown * (1.0 - off),
             "size": 0.3 * shown * max(fits, 0.0),
-            "steady": -float(jerk @ jerk) / 64.0,
+            "steady": 0.0 - float(jerk @ jerk) / 64.0,
         }
 
     def state(self) -> dict[str, Array]:

@@ -33,6 +33,9 @@ class ATSHomeVectorEnv(VectorEnv[dict[str, Array], Array, Array]):  # type: igno
     `reset(seed=...)` takes an int (world i gets seed + i) or one entry per world; `options` go to every world, and
     `options["reset_mask"]` (N,) bool says which are reset. `call("snapshot")`, `call("sample_futures", 8, 2.0)` and so
     on ask every world; `call_each` gives every world its own argument. All arrays that come back are new.
+
+    All worlds of a process share one home, one policy and one renderer: a hundred worlds of the bundled home take
+    0.4 GB (`benchmarks/vector_speed.py`).
     """
 
     def __init__(
@@ -54,7 +57,8 @@ class ATSHomeVectorEnv(VectorEnv[dict[str, Array], Array, Array]):  # type: igno
             max_episode_steps: Steps after which an episode is truncated; None or -1 for never.
             autoreset_mode: When ended episodes begin anew: "NextStep" (with the next step), "SameStep" (at once; the
                 end is in `infos["final_obs"]` and `infos["final_info"]`) or "Disabled" (by `reset_mask`).
-            workers: Processes that share the worlds between them; 0 simulates in this one.
+            workers: Processes that share the worlds between them; 0 simulates in this one. A script that asks for some
+                needs the usual `if __name__ == "__main__":`, as its main module is imported again in each.
             policy: As for `ATSHomeEnv`; with workers it must be possible to pickle it.
             options: The fields of `ats_sim.envs.options.EnvOptions`.
 
