@@ -7,6 +7,7 @@ import contextlib
 import errno
 import json
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -23,7 +24,8 @@ from ats_sim.errors import AtsError, ConfigError
 from ats_sim.viewer.guard import HOST, Guard
 from ats_sim.viewer.messages import LARGEST, Ack, Resize, Visible, read_message
 from ats_sim.viewer.page import page_headers, page_source
-from ats_sim.viewer.stage import Picture, Stage
+from ats_sim.viewer.show import Picture
+from ats_sim.viewer.stage import Stage
 
 if TYPE_CHECKING:
     from ats_sim.planning import Mind
@@ -186,7 +188,8 @@ def _is_worth_saying(record: logging.LogRecord) -> bool:
 def _listening(port: int) -> socket.socket:
     """A socket that listens on this machine's own address and no other."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name == "posix":  # elsewhere this would let another program listen on the same port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
     except OSError as error:

@@ -5,46 +5,25 @@ World, renderer and OpenGL context are born, used and closed in that one thread.
 
 from __future__ import annotations
 
-import base64
-import io
 import queue
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ats_sim.arrays import Array
-from ats_sim.play.keys import KEYS
-from ats_sim.play.minimap import Minimap
 from ats_sim.play.options import PlayOptions
-from ats_sim.play.pace import Pace
 from ats_sim.play.player import Player
 from ats_sim.play.run import open_session
-from ats_sim.play.session import Session
-from ats_sim.play.status import Reporter
 from ats_sim.viewer.messages import Blur, Button, Capture, Input, Move, Press, Resize
+from ats_sim.viewer.show import Picture, Show
 
 if TYPE_CHECKING:
     from ats_sim.planning import Mind
 
 RATE = 30
-QUALITY = 82
-"""JPEG quality; above this the pictures only get larger."""
-MAP_HEIGHT = 360
 PAGE_KEYS = frozenset({"m", "n", "q", "escape"})
 """Keys that the page acts on itself: they are about the browser, not about the walk."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What the page shows at an instant."""
-
-    status: dict[str, Any]
-    """Plain values for the panels and the plan."""
-    jpeg: bytes
-    """The picture."""
 
 
 class Stage:
@@ -109,7 +88,7 @@ class Stage:
             self._opened.set_exception(error)
             return
         try:
-            show = _Show(session, self._options.pixels)
+            show = Show(session, self._options.pixels)
             self._opened.set_result(show.introduction)
             self._live(show)
         except Exception as error:
@@ -118,7 +97,7 @@ class Stage:
         finally:
             session.close()
 
-    def _live(self, show: _Show) -> None:
+    def _live(self, show: Show) -> None:
         """Until it is over: inputs, time, picture, thirty times a second."""
         before = time.perf_counter()
         is_news = True
@@ -145,7 +124,7 @@ class Stage:
             self._inputs.put(given)
         return True
 
-    def _act(self, player: Player, show: _Show) -> bool:
+    def _act(self, player: Player, show: Show) -> bool:
         """Do all that was asked for; returns whether there was anything."""
         is_any = False
         while True:
@@ -158,48 +137,6 @@ class Stage:
                 show.resize(given.width, given.height)
             elif given is not None:
                 _tell(player, given)
-
-
-class _Show:
-    """A player with what it takes to picture the walk."""
-
-    def __init__(self, session: Session, size: tuple[int, int]) -> None:
-        self.player = Player(session)
-        self._session, self._size = session, size
-        self._reporter, self._pace = Reporter(self.player), Pace()
-        self._minimap = Minimap(session, MAP_HEIGHT)
-        home = session.world.home
-        self.introduction: dict[str, Any] = {
-            "home": home.name,
-            "keys": [[key.shown, key.meaning] for key in KEYS],
-            "map": "data:image/png;base64," + base64.b64encode(encoded(self._minimap.picture, "PNG")).decode(),
-            "renderer": session.renderer.backend,
-        }
-
-    def resize(self, width: int, height: int) -> None:
-        """Draw for a page of width x height pixels."""
-        self._size = (width, height)
-        self._session.resize(width, height)
-
-    def picture(self) -> Picture:
-        """This instant."""
-        started = time.perf_counter()
-        size = self._size if self.player.is_still else self._pace.size(*self._size)
-        rgb = self.player.draw(size).rgb
-        status = self._reporter.status().to_json() | {"map": self._minimap.marks().to_json()}
-        jpeg = encoded(rgb, "JPEG")
-        if not self.player.is_still:
-            self._pace.took(time.perf_counter() - started)
-        return Picture(status, jpeg)
-
-
-def encoded(rgb: Array, form: str) -> bytes:
-    """A picture (H, W, 3 or 4) uint8 as a JPEG or PNG file."""
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(rgb).save(stream, form, quality=QUALITY)
-    return stream.getvalue()
 
 
 def _tell(player: Player, given: Input) -> None:
