@@ -41,8 +41,8 @@ class ATSHomeParallelEnv(ParallelEnv[str, Any, Array]):  # type: ignore[misc]
     The observer sees and acts as in `ATSHomeEnv`, and gets the task's reward. Agent i sees `own_frame.animal_frame`, a
     vector, and acts by `Box(-1, 1, (4,), float32)`: a goal ahead, to the left and above of it, in its own level frame,
     times 3 m, and a gate: above 0 the goal is imposed, else the animal follows its own mind. A goal that moves by less
-    than 0.25 m is the same goal. Its reward is 0
-    (`agent_reward="none"`), the observer's ("shared"), or minus that ("opposed").
+    than 0.25 m is the same goal. Its reward is 0 (`agent_reward="none"`), the observer's ("shared"), or minus that
+    ("opposed").
 
     All players leave together, when the task ends or after `max_episode_steps`. Infos are those of `ATSHomeEnv` for
     the observer, and `goal_imposed` for the animals. `reset(options=...)` is that of `ATSHomeEnv`.
