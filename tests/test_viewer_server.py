@@ -24,6 +24,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from ats_sim import cli
 from ats_sim.errors import ConfigError, RenderError
 from ats_sim.play.keys import ALL_NAMES, KEYS
+from ats_sim.play.minimap import Minimap
 from ats_sim.play.player import Player
 from ats_sim.viewer.guard import Guard
 from ats_sim.viewer.messages import Press, Resize, read_message
@@ -354,6 +355,15 @@ def test_a_walk_that_breaks_ends_the_server_with_its_reason(folder: Path, monkey
 
     with pytest.raises(RenderError, match="fell over"):
         asyncio.run(run())
+
+
+def test_what_fails_at_the_start_is_said_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RenderError("no plan can be drawn")
+
+    monkeypatch.setattr(Minimap, "__init__", broken)
+    with pytest.raises(RenderError, match="no plan"), serving(str(folder)):
+        pass
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ats_sim.play.options import PlayOptions
@@ -83,19 +84,18 @@ class Stage:
 
     def _run(self) -> None:
         try:
-            session = open_session(self._options, self._mind)
-        except BaseException as error:
-            self._opened.set_exception(error)
-            return
-        try:
-            show = Show(session, self._options.pixels)
-            self._opened.set_result(show.introduction)
-            self._live(show)
+            with ExitStack() as stack:
+                session = open_session(self._options, self._mind)
+                stack.callback(session.close)
+                show = Show(session, self._options.pixels)
+                self._opened.set_result(show.introduction)
+                self._live(show)
         except Exception as error:
-            self.failure = error
-            self._broke()
-        finally:
-            session.close()
+            if self._opened.done():
+                self.failure = error
+                self._broke()
+            else:
+                self._opened.set_exception(error)
 
     def _live(self, show: Show) -> None:
         """Until it is over: inputs, time, picture, thirty times a second."""
