@@ -13,9 +13,10 @@ from ats_sim.arrays import Array, checked
 from ats_sim.collision import read_collision
 from ats_sim.geometry import inverse, matrix_from_quaternion, quaternion_from_matrix, rigid
 from ats_sim.home import Home
-from ats_sim.physics import AGENT_GROUP, HOME_GROUP, OBSERVER_GROUP, Bodies
+from ats_sim.physics import Bodies
 from ats_sim.puppet import GRAVITY, Glide, Hand, Strength, glide, quaternions, rotation_vectors, turned_short
 
+HOME_GROUP, OBSERVER_GROUP, FIRST_AGENT_GROUP = 1, 2, 4  # every agent is a group of its own
 SUBSTEPS_PER_SECOND = 240
 SOLVER_ITERATIONS = 20  # with fewer the joints sag under the body's weight: 0.08 rad at 10, 0.04 at 20, 0.03 at 50
 MAX_CHUNK_FACES = 40_000  # the engine takes at most 131,072 vertices (three per face, unshared) from memory
@@ -23,6 +24,7 @@ HOME_FRICTION, AGENT_FRICTION, OBSERVER_FRICTION = 1.0, 0.8, 0.3  # the engine m
 OBSERVER_MASS = 70.0  # kg
 OBSERVER_STIFFNESS, OBSERVER_DAMPING = 4000.0, 200.0  # N/m and N s/m: trousers; an animal in a corner is not shot out
 APART = 100.0  # metres between bodies that are to forget each other
+FORGETTING = 12  # moves apart: the engine looks at a tenth of its pairs each time
 MOVING = ("base_pose", "base_velocity", "joint_pose", "joint_velocity")
 LOST = 0.03  # metres that a root may be pressed into something before it is put back where it was
 
@@ -42,6 +44,7 @@ class DynamicBodies(Bodies):
         """As `Bodies`, and how strongly the agents follow their plans."""
         super().__init__(home, num_agents=num_agents, observer_radius=observer_radius, observer_height=observer_height)
         self._strength = strength or Strength()
+        self._all_agents = sum(FIRST_AGENT_GROUP << index for index in range(num_agents))
         self._state: dict[str, Array] = {}
 
     def track(self, targets: Sequence[tuple[Array, Array]], feet: Array, dt: float = 0.1) -> None:
@@ -131,7 +134,7 @@ class DynamicBodies(Bodies):
             collision = engine.createCollisionShape(engine.GEOM_MESH, physicsClientId=client, **shape)
             body = int(engine.createMultiBody(0.0, collision, physicsClientId=client))
             engine.changeDynamics(body, -1, lateralFriction=HOME_FRICTION, physicsClientId=client)
-            self._group(client, body, HOME_GROUP, AGENT_GROUP)
+            self._group(client, body, HOME_GROUP, self._all_agents)
         links = [-1, *range(engine.getNumJoints(self._agents[0], physicsClientId=client))]
         masses = np.array([engine.getDynamicsInfo(self._agents[0], i, physicsClientId=client)[0] for i in links])
         places = self._home.skeleton.rest_transforms[[0, *self._link_joints], :3, 3]
@@ -149,9 +152,11 @@ class DynamicBodies(Bodies):
             "observer_feet": np.zeros(3),
         }
 
-    def _load_rig(self, client: int) -> int:
-        body = self._read_urdf(client, fixed=False)
-        self._group(client, body, AGENT_GROUP, HOME_GROUP | AGENT_GROUP | OBSERVER_GROUP)
+    def _load_rig(self, client: int, index: int) -> int:
+        body, own = self._read_urdf(client, fixed=False), FIRST_AGENT_GROUP << index
+        # An agent's links never meet each other, and must not even be pairs: which pairs the engine happens to keep
+        # decides the order of its sums.
+        self._group(client, body, own, (HOME_GROUP | OBSERVER_GROUP | self._all_agents) & ~own)
         for link in range(-1, self._engine.getNumJoints(body, physicsClientId=client)):
             self._loosen(client, body, link, AGENT_FRICTION)
         count = self._engine.getNumJoints(body, physicsClientId=client)
@@ -165,7 +170,7 @@ class DynamicBodies(Bodies):
 
     def _load_observer(self, client: int) -> int:
         body = self._capsule(client, OBSERVER_MASS)
-        self._group(client, body, OBSERVER_GROUP, AGENT_GROUP)
+        self._group(client, body, OBSERVER_GROUP, self._all_agents)
         self._loosen(client, body, -1, OBSERVER_FRICTION)
         self._engine.changeDynamics(
             body, -1, contactStiffness=OBSERVER_STIFFNESS, contactDamping=OBSERVER_DAMPING, physicsClientId=client
@@ -214,10 +219,11 @@ class DynamicBodies(Bodies):
     def _push_state(self, client: int) -> None:
         """Make the engine forget all contacts, then put every body where the state says."""
         engine, bodies = self._engine, [*self._agents, self._observer]
-        for number, body in enumerate(bodies):
-            far = [0.0, 0.0, APART * (number + 1)]
-            engine.resetBasePositionAndOrientation(body, far, [0.0, 0.0, 0.0, 1.0], physicsClientId=client)
-        engine.performCollisionDetection(physicsClientId=client)
+        for turn in range(FORGETTING):
+            for number, body in enumerate(bodies):
+                far = [0.0, 0.0, APART * (number + 1 + 0.1 * (turn % 2))]
+                engine.resetBasePositionAndOrientation(body, far, [0.0, 0.0, 0.0, 1.0], physicsClientId=client)
+            engine.performCollisionDetection(physicsClientId=client)
         state = self._state
         for index, body in enumerate(self._agents):
             pose, speed = state["base_pose"][index].tolist(), state["base_velocity"][index].tolist()

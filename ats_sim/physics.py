@@ -20,8 +20,6 @@ from ats_sim.home import Home
 from ats_sim.rig import read_rig
 from ats_sim.sight import SightLines
 
-HOME_GROUP, AGENT_GROUP, OBSERVER_GROUP = 1, 2, 4
-
 
 class Bodies:
     """The agents' and the observer's bodies in a home; `close()` ends this world's physics client only."""
@@ -134,7 +132,7 @@ class Bodies:
     def _build(self, client: int) -> None:
         """Set the engine up and load all bodies once; afterwards they are only moved."""
         self._configure(client)
-        self._agents = [self._load_rig(client) for _ in self._agent_poses]
+        self._agents = [self._load_rig(client, index) for index in range(len(self._agent_poses))]
         self._observer = self._load_observer(client)
         self._find_links(client)
 
@@ -147,12 +145,12 @@ class Bodies:
 
     def _load_observer(self, client: int) -> int:
         body = self._capsule(client, 0.0)
-        self._group(client, body, OBSERVER_GROUP, 0)
+        self._group(client, body, 1, 0)
         return body
 
-    def _load_rig(self, client: int) -> int:
+    def _load_rig(self, client: int, index: int) -> int:
         body = self._read_urdf(client, fixed=True)
-        self._group(client, body, AGENT_GROUP, 0)  # no pairs are ever wanted, only closest points
+        self._group(client, body, 1, 0)  # no pairs are ever wanted, only closest points
         return body
 
     def _capsule(self, client: int, mass: float) -> int:

@@ -156,66 +156,74 @@ def test_two_agents_who_want_the_same_place_meet_and_stop(home: Home) -> None:
     bodies = build(home, 2)
     bodies.place_agent(0, at(-2.0, 0.0, STANDING), STILL)
     bodies.place_agent(1, at(0.0, 0.0, STANDING, np.pi), STILL)
-    for step in range(1, 21):
-        aims = [at(-2.0 + 0.05 * step, 0.0, STANDING), at(-0.05 * step, 0.0, STANDING, np.pi)]
+    for step in range(1, 16):
+        aims = [at(-2.0 + 0.07 * step, 0.0, STANDING), at(-0.07 * step, 0.0, STANDING, np.pi)]
         bodies.track([(aim, STILL) for aim in aims], AWAY)
     heads = [bodies.link_positions(index)["head"] for index in (0, 1)]
     assert np.linalg.norm(heads[0] - heads[1]) > 2.0 * SKIN - 0.01
-    assert root(bodies, 1)[0] - root(bodies, 0)[0] > 0.3  # both planned to be at -1.0
+    assert root(bodies, 1)[0] - root(bodies, 0)[0] > 0.3  # both planned to be past -1.0
     bodies.close()
 
 
-def meeting(bodies: DynamicBodies, steps: range) -> Array:
-    """Two agents bump into each other, the couch and the observer; (T, 2, 4, 4)."""
+def crowding(bodies: DynamicBodies, steps: range) -> Array:
+    """Agents circle around one place and bump into each other and the observer; (T, A, 4, 4)."""
     seen = []
     for step in steps:
-        swing = STILL.copy()
-        swing[[6, 10, 18, 22], 1] = 0.4 * np.sin(0.8 * step)
-        aims = [at(-1.5 + 0.06 * step, 0.0, STANDING), at(0.5 - 0.05 * step, 0.05, STANDING, np.pi)]
-        bodies.track([(aim, swing) for aim in aims], np.array([-1.2 + 0.05 * step, 0.1, 0.0]))
+        bodies.track([circling(index, step) for index in range(3)], walking(step))
         seen.append(np.stack([pose[0] for pose in bodies.poses()]))
     return np.array(seen)
 
 
-def met(home: Home) -> DynamicBodies:
-    bodies = build(home, 2)
-    bodies.place_agent(0, at(-1.5, 0.0, STANDING), STILL)
-    bodies.place_agent(1, at(0.5, 0.05, STANDING, np.pi), STILL)
-    bodies.place_observer(np.array([-1.8, 0.1, 0.0]))
+def circling(index: int, step: int) -> tuple[Array, Array]:
+    angle = 2.0 * np.pi * index / 3.0 + 0.11 * step * (1.0 + 0.3 * index)
+    swing = np.zeros((26, 3))
+    swing[5:] = 0.3 * np.sin(0.8 * step + np.arange(3.0))
+    return at(-1.0 + 0.25 * np.cos(angle), 0.25 * np.sin(angle), STANDING, angle + 1.5), swing
+
+
+def walking(step: int) -> Array:
+    return np.array([-1.0 + 0.5 * np.cos(0.07 * step), 0.5 * np.sin(0.07 * step), 0.0])
+
+
+def crowd(home: Home) -> DynamicBodies:
+    bodies = build(home, 3)
+    for index in range(3):
+        angle = 2.0 * np.pi * index / 3.0
+        bodies.place_agent(index, at(-1.0 + 0.4 * np.cos(angle), 0.4 * np.sin(angle), STANDING, angle), STILL)
+    bodies.place_observer(walking(0))
     return bodies
 
 
 def test_going_on_from_a_saved_state_is_never_having_stopped(home: Home) -> None:
-    bodies = met(home)
-    meeting(bodies, range(20))
+    bodies = crowd(home)
+    crowding(bodies, range(10))
     stored = bodies.save()
-    wanted = meeting(bodies, range(20, 40))
-    bodies.load(stored)
-    np.testing.assert_array_equal(meeting(bodies, range(20, 40)), wanted)
+    wanted = crowding(bodies, range(10, 23))
     bodies.close()
-    other = build(home, 2)
-    other.place_agent(0, at(0.0, 0.0, 1.0), STILL)
-    meeting(other, range(3))  # a past of its own
+    other = build(home, 3)
     other.load(stored)
-    np.testing.assert_array_equal(meeting(other, range(20, 40)), wanted)
+    np.testing.assert_array_equal(crowding(other, range(10, 23)), wanted)
+    kept = other.save()
     with pytest.raises(KeyError):
         other.load({})
     with pytest.raises(ArrayError):
         other.load(stored | {"base_pose": np.zeros((1, 7))})
+    for name, value in other.save().items():
+        np.testing.assert_array_equal(value, kept[name])
     other.close()
 
 
 def test_another_process_makes_the_same_bits(home: Home, tmp_path: Path) -> None:
-    bodies = met(home)
-    wanted = meeting(bodies, range(15))
+    bodies = crowd(home)
+    wanted = crowding(bodies, range(8))
     np.savez(tmp_path / "state.npz", **bodies.save())
-    going_on = meeting(bodies, range(15, 30))
+    going_on = crowding(bodies, range(8, 14))
     bodies.close()
     code = (
-        "import sys, numpy as np; sys.path.insert(0, sys.argv[1]); from test_dynamics import build, met, meeting;"
+        "import sys, numpy as np; sys.path.insert(0, sys.argv[1]); from test_dynamics import build, crowd, crowding;"
         "from ats_sim.home import Home; home = Home.load(sys.argv[2], require_policy=False);"
-        "first = meeting(met(home), range(15)); other = build(home, 2); other.load(dict(np.load(sys.argv[3])));"
-        "np.savez(sys.argv[4], first=first, going_on=meeting(other, range(15, 30)))"
+        "first = crowding(crowd(home), range(8)); other = build(home, 3); other.load(dict(np.load(sys.argv[3])));"
+        "np.savez(sys.argv[4], first=first, going_on=crowding(other, range(8, 14)))"
     )
     arguments = [str(Path(__file__).parent), str(home.folder), str(tmp_path / "state.npz"), str(tmp_path / "out.npz")]
     subprocess.run([sys.executable, "-c", code, *arguments], check=True)
