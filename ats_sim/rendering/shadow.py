@@ -13,10 +13,10 @@ from ats_sim.geometry import look_at
 from ats_sim.rendering.body import Body
 from ats_sim.rendering.frame import Camera
 
-RESOLUTIONS = (192, 320, 512)
-TEXEL = 0.006
-"""A map is as fine as this where the largest resolution allows it, metres."""
-SOFTNESS = 0.02
+RESOLUTIONS = (96, 192, 320, 512)
+TEXEL = 0.011
+"""A map is as fine as this where the largest resolution allows it, metres; finer ones show the samples one by one."""
+SOFTNESS = 0.014
 """Spacing of the soft samples, metres."""
 REACH = 1.6
 """How far behind the casters a shadow still falls, metres."""
