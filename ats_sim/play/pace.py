@@ -4,7 +4,7 @@ from __future__ import annotations
 
 SLOW, QUICK = 0.060, 0.015
 """Seconds per picture beyond which pictures get smaller, and below which they grow again: about 15 and 60 a second."""
-SCALES = (1.0, 0.75, 0.5, 0.35)
+SCALES = (1.0, 0.75, 0.5, 0.35, 0.25)
 
 
 class Pace:

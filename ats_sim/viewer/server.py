@@ -90,9 +90,9 @@ class Viewer:
             raise self._stage.failure
 
     def stop(self) -> None:
-        """End `run`, from any thread."""
-        if self._loop is not None and self._stop is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
+        """End `run`, from any thread; after its end this does nothing."""
+        if self._stop is not None:
+            self._soon(self._stop.set)
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse, hand out the page, or let the websocket through."""
@@ -151,9 +151,13 @@ class Viewer:
 
     def _publish(self, picture: Picture) -> None:
         """Called in the stage's thread."""
+        self._soon(self._show, picture)
+
+    def _soon(self, what: Callable[..., None], *arguments: Any) -> None:
+        """Do something in the server's thread, unless it has ended meanwhile."""
         if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop may have closed meanwhile
-                self._loop.call_soon_threadsafe(self._show, picture)
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(what, *arguments)
 
     def _show(self, picture: Picture) -> None:
         """Send a picture to every page that waits for one."""
