@@ -5,7 +5,8 @@
 The animal of `ats synthesize` has a true mind: it runs from whoever comes close fast. Here that mind lives, without
 pictures, beside the person who films it; once it sees that person, once it is blind. A person follows the animal in
 both, so that everything but the reaction is the same. `replay` sends the person of the seeing lives by an animal that
-lives anew and is soon elsewhere. A measure is worth something where `sees` and `blind` differ by more than their intervals.
+lives anew and is soon elsewhere. A measure is worth something where `sees` and `blind` differ by more than their
+intervals.
 """
 
 import json
