@@ -14,6 +14,8 @@ from ats_sim.mesh import SkinnedMesh, TriangleMesh
 from ats_sim.rendering.skin import Skin, box_corners
 
 CREASE_COSINE = float(np.cos(np.radians(30.0)))
+SKIN_CREASE_COSINE = float(np.cos(np.radians(75.0)))
+"""Animals are round: only what is folded as sharply as an ear's rim keeps its edge."""
 PLAIN_GREY = 200
 
 
@@ -34,11 +36,11 @@ class Creases:
         return cls(mesh.faces, np.arange(len(mesh.vertices)), np.zeros(0, dtype=np.int64))
 
     @classmethod
-    def of(cls, mesh: TriangleMesh) -> Creases:
-        """Split corners whose face turns away from the smooth normal by more than 30 degrees."""
+    def of(cls, mesh: TriangleMesh, cosine: float = CREASE_COSINE) -> Creases:
+        """Split corners whose face turns away from the smooth normal by more than the angle of a cosine."""
         face_normals = unit(mesh.face_normals())
-        cosine = np.einsum("fk,fck->fc", face_normals, mesh.vertex_normals()[mesh.faces])
-        creased = cosine < CREASE_COSINE
+        turn = np.einsum("fk,fck->fc", face_normals, mesh.vertex_normals()[mesh.faces])
+        creased = turn < cosine
         faces = mesh.faces.copy()
         count = len(mesh.vertices)
         extra = int(creased.sum())
@@ -99,7 +101,7 @@ class Body:
         if body.is_glass:
             body.unlit, body.casts_shadow = True, False
         if body.shows_normals:
-            body.creases = Creases.of(shape)
+            body.creases = Creases.of(shape, CREASE_COSINE if skin is None else SKIN_CREASE_COSINE)
         return body
 
     @property

@@ -8,10 +8,10 @@ from ats_sim.arrays import Array
 from ats_sim.mesh import TriangleMesh, merge
 
 SIDES = 20
-COAT, SKIN, HAIR = (70, 98, 128), (222, 180, 150), (74, 58, 48)
+COAT, TROUSERS, SKIN, HAIR = (70, 98, 128), (58, 60, 72), (222, 180, 150), (74, 58, 48)
 GOLD = (255, 196, 48)
-EYES, WAIST, LOWEST = 1.4, 0.98, 0.6
-"""Heights of the standing figure's eyes and waist, and of its eyes when it crouches lowest, metres."""
+EYES, HIP, LOWEST = 1.4, 0.78, 0.66
+"""Heights of the standing figure's eyes and hip, and of its eyes when it crouches lowest, metres."""
 
 
 def lathe(radii: Array, heights: Array, color: tuple[int, int, int]) -> TriangleMesh:
@@ -36,31 +36,53 @@ def ball(radius: float, middle: Array, color: tuple[int, int, int]) -> TriangleM
 
 def person(eye_height: float) -> TriangleMesh:
     """A plain figure facing +x, feet at z = 0, eyes at eye_height metres: below 1.4 m it crouches."""
-    profile = np.array(
-        [
-            [0.001, 0.0], [0.11, 0.01], [0.12, 0.10], [0.13, 0.55], [0.17, 0.72], [0.17, 0.85],
-            [0.15, WAIST], [0.19, 1.14], [0.17, 1.22], [0.07, 1.27], [0.06, 1.31], [0.001, 1.32],
-        ]
-    )  # fmt: skip
-    coat = lathe(profile[:, 0], profile[:, 1], COAT)
-    # Shoulders are wider than the chest is deep.
-    coat = TriangleMesh(coat.vertices * [0.75, 1.15, 1.0], coat.faces, colors=coat.colors)
+    chest = [[0.12, 0.74], [0.145, 0.78], [0.14, 0.95], [0.165, 1.12], [0.15, 1.2], [0.065, 1.26], [0.055, 1.33]]
+    coat = _limb([[0.001, 0.73], *chest, [0.001, 1.34]], COAT, stretch=(0.8, 1.2))
+    sole = [[0.001, 0.0], [0.05, 0.005], [0.052, 0.05], [0.045, 0.08]]
+    legs = [
+        _limb([*sole, [0.058, 0.38], [0.075, 0.6], [0.085, 0.78], [0.001, 0.8]], TROUSERS, middle=(0.0, side))
+        for side in (-0.085, 0.085)
+    ]
+    arms = []
+    for side in (-1.0, 1.0):
+        arm = _limb([[0.001, 0.72], [0.03, 0.73], [0.036, 0.8], [0.045, 1.0], [0.055, 1.16], [0.001, 1.21]], COAT)
+        hand = ball(0.038, np.array([0.0, 0.0, 0.7]), SKIN)
+        whole_arm = merge([arm, hand])
+        # It hangs from the shoulder, a little away from the coat.
+        outwards = side * (0.2 + 0.15 * (1.2 - whole_arm.vertices[:, 2:]))
+        vertices = whole_arm.vertices + np.concatenate([0.0 * outwards + 0.02, outwards, 0.0 * outwards], axis=1)
+        arms.append(TriangleMesh(vertices, whole_arm.faces, colors=whole_arm.colors))
     head = ball(0.115, np.array([0.0, 0.0, 1.42]), SKIN)
     hair = ball(0.122, np.array([-0.025, 0.0, 1.445]), HAIR)
     nose = ball(0.02, np.array([0.118, 0.0, EYES]), SKIN)
-    whole = merge([coat, head, hair, nose])
+    figure = merge([coat, *legs, *arms, head, hair, nose])
     scale = eye_height / min(max(eye_height, LOWEST), EYES)
-    return TriangleMesh(_crouched(whole.vertices, eye_height / scale) * scale, whole.faces, colors=whole.colors)
+    return TriangleMesh(_crouched(figure.vertices, eye_height / scale) * scale, figure.faces, colors=figure.colors)
+
+
+def _limb(
+    profile: list[list[float]],
+    color: tuple[int, int, int],
+    *,
+    middle: tuple[float, float] = (0.0, 0.0),
+    stretch: tuple[float, float] = (1.0, 1.0),
+) -> TriangleMesh:
+    """A profile of (radius, height) pairs turned around an upright axis through middle, stretched along x and y."""
+    pairs = np.array(profile)
+    mesh = lathe(pairs[:, 0], pairs[:, 1], color)
+    return TriangleMesh(mesh.vertices * [*stretch, 1.0] + [*middle, 0.0], mesh.faces, colors=mesh.colors)
 
 
 def _crouched(vertices: Array, eye_height: float) -> Array:
-    """Fold what is below the waist until the eyes are at a height; knees and coat go wide."""
+    """Fold the legs until the eyes are at a height: knees go forward, all above the hip comes down as it is."""
     vertices = vertices.astype(np.float64)
     drop = EYES - eye_height
-    legs = np.minimum(vertices[:, 2], WAIST)
-    width = 1.0 + 0.9 * drop / WAIST * np.sin(np.pi * legs / WAIST)
-    vertices[:, :2] *= width[:, None]
-    vertices[:, 2] -= drop * legs / WAIST
+    share = np.minimum(vertices[:, 2], HIP) / HIP
+    is_leg = vertices[:, 2] < HIP
+    vertices[:, 0] += np.where(is_leg, 0.4 * drop * np.sin(np.pi * share), 0.0)
+    vertices[:, 2] -= drop * share
+    # Hands that hang below the hip must not reach through the floor.
+    vertices[:, 2] = np.maximum(vertices[:, 2], 0.0)
     return vertices
 
 
