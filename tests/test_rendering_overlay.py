@@ -24,6 +24,7 @@ from ats_sim.rendering import (
     Overlay,
     open_renderer,
 )
+from ats_sim.rendering.overlay import ABOVE_MAP
 from ats_sim.rendering.visits import ABOVE, heat_colors, visits_map
 from tests.toy_home import make_toy_home
 
@@ -106,7 +107,7 @@ def test_tracks_lie_where_they_project_each_in_its_own_colour(renderer: HomeRend
     tracks = np.stack([[-1.0, -0.4, 0.2] + along, [-1.0, 0.5, 0.2] + along])
     camera = renderer.birdseye_camera()
     frame = renderer.render(camera, [], overlay=Overlay(tracks=tracks, root_height=0.15))
-    in_camera = (tracks - [0, 0, 0.15]) @ inverse(camera.T_world_camera)[:3, :3].T
+    in_camera = (tracks - [0, 0, 0.15 - ABOVE_MAP]) @ inverse(camera.T_world_camera)[:3, :3].T
     u, v, _ = camera.intrinsics.project(in_camera + inverse(camera.T_world_camera)[:3, 3])
     rows, columns = np.nonzero(frame.labels == OVERLAY_LABEL)
     distance = np.hypot(rows[:, None] - v.ravel(), columns[:, None] - u.ravel()).min(1)

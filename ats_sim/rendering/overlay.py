@@ -23,8 +23,10 @@ TRACK_RADIUS, TRACK_PIXELS = 0.012, 0.8
 """Tracks are at least this wide to each side, metres and pixels."""
 FIRST_TRACK, LAST_TRACK = np.array([40, 205, 255]), np.array([235, 70, 215])
 GHOST_TINT, GHOST_OPACITY = (0.42, 0.80, 1.0), 0.4
-MAP_OPACITY = 0.72
+MAP_OPACITY = 0.55
 ABOVE_FLOOR = 0.02
+ABOVE_MAP = 0.045
+"""Tracks lie this much higher than other marks, or the map of visits would hide them, metres."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,7 @@ class OverlayDrawing:
         drop = np.array([0.0, 0.0, overlay.root_height])
         self._draw_goals(overlay, drop)
         self._dots.draw(_lowered("overlay.paths", overlay.paths, drop), _dotted, DOT_RADIUS)
-        tracks = _lowered("overlay.tracks", overlay.tracks, drop)
+        tracks = _lowered("overlay.tracks", overlay.tracks, drop - [0.0, 0.0, ABOVE_MAP])
         self._tubes.draw(tracks, _traced, _visible_radius(tracks, camera))
         self._draw_ghosts(ghost_joints)
         self._draw_map(overlay)
