@@ -18,11 +18,12 @@ from ats_sim.puppet import GRAVITY, Glide, Hand, Strength, glide, quaternions, r
 
 HOME_GROUP, OBSERVER_GROUP, FIRST_AGENT_GROUP = 1, 2, 4  # every agent is a group of its own
 SUBSTEPS_PER_SECOND = 240
-SOLVER_ITERATIONS = 20  # with fewer the joints sag under the body's weight: 0.08 rad at 10, 0.04 at 20, 0.03 at 50
+SOLVER_ITERATIONS = 20  # with fewer the joints sag under the weight of the body
 MAX_CHUNK_FACES = 40_000  # the engine takes at most 131,072 vertices (three per face, unshared) from memory
 HOME_FRICTION, AGENT_FRICTION, OBSERVER_FRICTION = 1.0, 0.8, 0.3  # the engine multiplies those of the two that touch
 OBSERVER_MASS = 70.0  # kg
 OBSERVER_STIFFNESS, OBSERVER_DAMPING = 4000.0, 200.0  # N/m and N s/m: trousers; an animal in a corner is not shot out
+FASTEST_WALK = 10.0  # m/s; an observer who would have to be faster is simply there, and hits nobody on the way
 APART = 100.0  # metres between bodies that are to forget each other
 FORGETTING = 12  # moves apart: the engine looks at a tenth of its pairs each time
 MOVING = ("base_pose", "base_velocity", "joint_pose", "joint_velocity")
@@ -59,16 +60,17 @@ class DynamicBodies(Bodies):
         self._push_state(client)
         substeps = max(1, round(dt * SUBSTEPS_PER_SECOND))
         glides = []
-        for index, (root, joints) in enumerate(targets):
+        for last_root, last_joints, (root, joints) in zip(
+            before["target_roots"], before["target_joints"], targets, strict=True
+        ):
             # The engine places and leads the base link's centre of mass, which need not be the root.
-            roots = (before["target_roots"][index] @ self._root_to_mass, root @ self._root_to_mass)
-            moved = (before["target_joints"][index][self._link_joints], joints[self._link_joints])
-            glides.append(glide(roots, moved, substeps, dt))
-        walk = (np.asarray(feet, dtype=np.float64) - before["observer_feet"]) / dt
+            roots = (last_root @ self._root_to_mass, root @ self._root_to_mass)
+            glides.append(glide(roots, (last_joints[self._link_joints], joints[self._link_joints]), substeps, dt))
+        stood, walk = self._observer_walk(np.asarray(feet, dtype=np.float64), dt)
         for substep in range(substeps):
             for index, way in enumerate(glides):
                 self._lead(client, index, way, substep)
-            self._walk_observer(client, before["observer_feet"] + walk * (substep * dt / substeps), walk)
+            self._walk_observer(client, stood + walk * (substep * dt / substeps), walk)
             self._hold_observer(client)
             self._engine.stepSimulation(physicsClientId=client)
         self._state = self._pulled(client) | {
@@ -202,6 +204,13 @@ class DynamicBodies(Bodies):
         torque = self._hand.torque(short, way.spin - np.array(spin))
         engine.applyExternalForce(body, -1, force.tolist(), place, engine.WORLD_FRAME, physicsClientId=client)
         engine.applyExternalTorque(body, -1, torque.tolist(), engine.WORLD_FRAME, physicsClientId=client)
+
+    def _observer_walk(self, feet: Array, dt: float) -> tuple[Array, Array]:
+        """Where the observer's walk to a floor point begins (3,) and how fast it is (3,), m/s."""
+        walk = (feet - self._state["observer_feet"]) / dt
+        if float(np.linalg.norm(walk)) > FASTEST_WALK:
+            return feet, np.zeros(3)
+        return self._state["observer_feet"], walk
 
     def _walk_observer(self, client: int, feet: Array, velocity: Array) -> None:
         """Put the observer on its way with its speed: nothing stops it, and contacts feel how fast it comes."""

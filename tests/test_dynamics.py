@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_home import ROOM_HIGH, ROOM_LOW, make_toy_home
+from test_physics import parts_home
+from toy_home import COUCH_HIGH, ROOM_HIGH, ROOM_LOW, make_toy_home
 
 from ats_sim.arrays import Array
 from ats_sim.dynamics import DynamicBodies
@@ -162,6 +163,22 @@ def test_two_agents_who_want_the_same_place_meet_and_stop(home: Home) -> None:
     heads = [bodies.link_positions(index)["head"] for index in (0, 1)]
     assert np.linalg.norm(heads[0] - heads[1]) > 2.0 * SKIN - 0.01
     assert root(bodies, 1)[0] - root(bodies, 0)[0] > 0.3  # both planned to be past -1.0
+    bodies.close()
+
+
+def test_an_observer_who_is_suddenly_elsewhere_hits_nobody_on_the_way(cat: DynamicBodies) -> None:
+    cat.place_observer(np.array([-1.0, -1.5, 0.0]))
+    cat.track([(at(-1.0, 0.0, STANDING), STILL)], np.array([-1.0, 1.5, 0.0]))
+    assert root(cat) == pytest.approx([-1.0, 0.0, STANDING], abs=0.005)
+
+
+def test_convex_parts_carry_a_body(tmp_path: Path) -> None:
+    bodies, start = build(parts_home(tmp_path / "parts"), strength=LIMP), at(1.5, 0.0, 0.7)
+    bodies.place_agent(0, start, STILL)
+    for _ in range(15):
+        bodies.track([(start, STILL)], AWAY)
+    heights = [place[2] for place in bodies.link_positions(0).values()]
+    assert COUCH_HIGH[2] + SKIN - 0.005 < min(heights) < COUCH_HIGH[2] + SKIN + 0.005
     bodies.close()
 
 

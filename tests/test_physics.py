@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_home import make_toy_home
+from toy_home import make_toy_home, toy_skeleton
 
 from ats_sim.errors import AtsError
 from ats_sim.geometry import exp_so3, rigid
-from ats_sim.home import Home
+from ats_sim.home import Home, seal_home
 from ats_sim.physics import Bodies
 
 
@@ -80,21 +80,22 @@ def test_agents_and_observer_are_looked_through(home: Home) -> None:
     bodies.close()
 
 
-def test_convex_parts_serve_as_well_as_one_concave_mesh(tmp_path: Path) -> None:
-    folder = make_toy_home(tmp_path / "parts")
+def parts_home(folder: Path) -> Home:
+    """The toy home with the couch alone, as one convex part."""
+    make_toy_home(folder)
+    lines = (folder / "collision.obj").read_text().splitlines()
+    vertices = [line for line in lines if line.startswith("v ")][8:]
+    faces = [[int(part) - 8 for part in line[2:].split()] for line in lines if line.startswith("f ")][12:]
     (folder / "collision").mkdir()
-    couch = (folder / "collision.obj").read_text().splitlines()
-    vertices = [line for line in couch if line.startswith("v ")][8:]
-    faces = [[int(part) - 8 for part in line[2:].split()] for line in couch if line.startswith("f ")][12:]
-    text = "\n".join(vertices + [f"f {a} {b} {c}" for a, b, c in faces])
-    (folder / "collision" / "couch.obj").write_text(text)
+    (folder / "collision" / "couch.obj").write_text("\n".join(vertices + [f"f {a} {b} {c}" for a, b, c in faces]))
     (folder / "collision.obj").unlink()
-    from ats_sim.home import seal_home
+    # Sealed anew, because the list of files changed.
+    seal_home(folder, name="parts", skeleton=toy_skeleton(), T_home_scene=np.eye(4), provenance={}, metrics={})
+    return Home.load(folder, require_policy=False)
 
-    opened = Home.load  # sealed anew below, because the list of files changed
-    skeleton = opened(make_toy_home(tmp_path / "other"), require_policy=False).skeleton
-    seal_home(folder, name="parts", skeleton=skeleton, T_home_scene=np.eye(4), provenance={}, metrics={})
-    bodies = build(opened(folder, require_policy=False))
+
+def test_convex_parts_serve_as_well_as_one_concave_mesh(tmp_path: Path) -> None:
+    bodies = build(parts_home(tmp_path / "parts"))
     starts, ends = np.array([[0.0, 0.0, 0.2], [0.0, 0.0, 1.0]]), np.array([[2.4, 0.0, 0.2], [2.4, 0.0, 1.0]])
     assert bodies.blocked(starts, ends).tolist() == [True, False]
     bodies.close()
