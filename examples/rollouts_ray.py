@@ -18,10 +18,6 @@ import gymnasium as gym
 import numpy as np
 import ray
 
-import ats_sim
-
-assert ats_sim.__version__, "importing it registers the environment"
-
 
 @ray.remote(num_cpus=1)
 class Gatherer:
@@ -29,7 +25,8 @@ class Gatherer:
 
     def __init__(self, home: str, task: str, num_envs: int, seed: int) -> None:
         """Open the environments."""
-        self._env: Any = gym.make_vec("ATSHome-v0", num_envs, home=home, task=task, max_episode_steps=600)
+        # The name says which package registers it: in Ray's processes nobody has imported ats_sim yet.
+        self._env: Any = gym.make_vec("ats_sim:ATSHome-v0", num_envs, home=home, task=task, max_episode_steps=600)
         self._rng = np.random.default_rng(seed)
         self._observation, _ = self._env.reset(seed=seed * 10_000)
 
