@@ -55,12 +55,17 @@ class Finding:
 
 
 _DRAW = """
+import os, sys
 import numpy as np
 from ats_sim.errors import RenderError
 from ats_sim.geometry import Intrinsics
 from ats_sim.mesh import TriangleMesh
 from ats_sim.rendering import Camera, open_renderer
 corners = np.array([[-1.0, -1.0, 2.0], [1.0, -1.0, 2.0], [0.0, 1.0, 2.0]])
+def broken(reason):
+    # What is broken may crash while it is tidied up.
+    print(reason, file=sys.stderr, flush=True)
+    os._exit(1)
 def opened(backend):
     renderer = open_renderer(backend)
     renderer.add(TriangleMesh(corners, np.array([[0, 1, 2]])), 1)
@@ -135,7 +140,7 @@ _WITH_PYRENDER = (
 np.infty = np.inf
 ours = opened("moderngl")
 if not draws(ours):
-    raise SystemExit("moderngl draws wrongly even alone")
+    broken("moderngl draws wrongly even alone")
 import pyrender
 scene = pyrender.Scene()
 scene.add(pyrender.PerspectiveCamera(1.0))
@@ -143,14 +148,14 @@ canvas = pyrender.OffscreenRenderer(64, 48)
 canvas.render(scene)
 canvas.delete()
 if not draws(ours):
-    raise SystemExit("once pyrender deletes a canvas, moderngl draws nothing (ats-sim raises RenderError)")
+    broken("once pyrender deletes a canvas, moderngl draws nothing (ats-sim raises RenderError)")
 print("a canvas of pyrender can come and go")
 """
 )
 _WITH_WINDOW = (
     _DRAW
     + """
-import os, pygame
+import pygame
 ours = opened("moderngl")
 pygame.display.init()
 pygame.display.set_mode((64, 48), {flags})
@@ -159,14 +164,14 @@ if pygame.display.get_driver() in ("offscreen", "dummy"):
     raise SystemExit
 pygame.display.flip()
 if not draws(ours):
-    raise SystemExit("once SDL draws its window by OpenGL, moderngl draws nothing (ats-sim raises RenderError)")
+    broken("once SDL draws its window by OpenGL, moderngl draws nothing (ats-sim raises RenderError)")
 print("a window on", pygame.display.get_driver(), "and pictures beside it")
 """
 )
 _WITH_FORK = (
     _DRAW
     + """
-import os, signal, time
+import signal, time
 import moderngl
 context = moderngl.create_context(standalone=True, backend="egl")
 target = context.simple_framebuffer((64, 48))
@@ -183,9 +188,9 @@ for _ in range(30):
         break
 else:
     os.kill(child, signal.SIGKILL)
-    raise SystemExit("a forked child that draws with its parent's OpenGL hangs (ats-sim raises RenderError instead)")
+    broken("a forked child that draws with its parent's OpenGL hangs (ats-sim raises RenderError instead)")
 if status:
-    raise SystemExit("a forked child draws wrongly with its parent's OpenGL (ats-sim raises RenderError instead)")
+    broken("a forked child draws wrongly with its parent's OpenGL (ats-sim raises RenderError instead)")
 print("this driver survives a fork; ats-sim refuses it all the same, other drivers hang")
 """
 )

@@ -82,7 +82,8 @@ class Frame:
     depth: Array
     """(H, W) float32 z-depth in metres, 0 where nothing was drawn."""
     labels: Array
-    """(H, W) int32 label given when the mesh was added, 0 where nothing was drawn."""
+    """(H, W) int32 label given when the mesh was added, 0 where nothing was drawn; drawn in the same pass as colour and
+    depth, so that they agree in every pixel. What a home's labels mean is in ats_sim.rendering.labels."""
 
 
 @dataclass(frozen=True)

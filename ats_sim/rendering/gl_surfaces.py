@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ats_sim.arrays import Array
 from ats_sim.rendering.frame import Camera, Lighting
 from ats_sim.rendering.gl_bodies import Drawn, Programs, columns
 from ats_sim.rendering.gl_target import Target
@@ -27,27 +26,20 @@ class SurfacePass:
 
     def draw(self, target: Target, visible: Sequence[Drawn], camera: Camera, lighting: Lighting) -> None:
         """Draw what is lit, what is not, the sky, and at last what is translucent."""
-        context, surfaces = self._context, target.surfaces
-        T_clip_world = camera.clip_matrix()
+        context, surfaces, view = self._context, target.surfaces, _View(camera)
+        solid = [drawn for drawn in visible if not drawn.body.is_glass]
         surfaces.color_mask = ALL
         surfaces.use()
         surfaces.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         if camera.cut_height is not None:
             context.enable_direct(GL_CLIP_DISTANCE0)
-        solid = [drawn for drawn in visible if not drawn.body.is_glass]
-        prepared: set[Any] = set()
-        for is_unlit in (False, True):
-            if is_unlit:
-                surfaces.color_mask = NO_NORMALS
-            for drawn in solid:
-                if drawn.body.unlit == is_unlit:
-                    _prepare(drawn, camera, T_clip_world, prepared)
-                    _draw_runs(drawn, T_clip_world)
+        view.draw([drawn for drawn in solid if not drawn.body.unlit])
+        surfaces.color_mask = NO_NORMALS
+        view.draw([drawn for drawn in solid if drawn.body.unlit])
         context.disable_direct(GL_CLIP_DISTANCE0)
         self._draw_sky(camera, lighting)
         if len(solid) < len(visible):
-            glass = [drawn for drawn in visible if drawn.body.is_glass]
-            self._draw_glass(surfaces, glass, camera, T_clip_world, prepared)
+            self._draw_glass(surfaces, [drawn for drawn in visible if drawn.body.is_glass], view)
 
     def _draw_sky(self, camera: Camera, lighting: Lighting) -> None:
         program, intrinsics = self._sky.program, camera.intrinsics
@@ -59,50 +51,58 @@ class SurfacePass:
         self._sky.render(vertices=3)
         self._context.depth_func = "<"
 
-    def _draw_glass(
-        self, surfaces: Any, glass: Sequence[Drawn], camera: Camera, T_clip_world: Array, prepared: set[Any]
-    ) -> None:
+    def _draw_glass(self, surfaces: Any, glass: Sequence[Drawn], view: _View) -> None:
         """First which of them is nearest, then its colour over what is behind, so that none shows through itself."""
         context = self._context
-        if camera.cut_height is not None:
+        if view.camera.cut_height is not None:
             context.enable_direct(GL_CLIP_DISTANCE0)
-        for surfaces.color_mask in (NOTHING, NO_NORMALS):
-            if surfaces.color_mask == NO_NORMALS:
-                context.depth_func = "=="
-                context.enable(context.BLEND)
-                # The alpha that is there says whether the surface behind is lit; it stays.
-                context.blend_func = (context.SRC_ALPHA, context.ONE_MINUS_SRC_ALPHA, context.ZERO, context.ONE)
-            for drawn in glass:
-                _prepare(drawn, camera, T_clip_world, prepared)
-                _draw_runs(drawn, T_clip_world)
+        surfaces.color_mask = NOTHING
+        view.draw(glass)
+        surfaces.color_mask = NO_NORMALS
+        context.depth_func = "=="
+        context.enable(context.BLEND)
+        # The alpha that is there says whether the surface behind is lit; it stays.
+        context.blend_func = (context.SRC_ALPHA, context.ONE_MINUS_SRC_ALPHA, context.ZERO, context.ONE)
+        view.draw(glass)
         context.disable(context.BLEND)
         context.depth_func = "<"
         context.disable_direct(GL_CLIP_DISTANCE0)
 
 
-def _prepare(drawn: Drawn, camera: Camera, T_clip_world: Array, prepared: set[Any]) -> None:
-    body, program = drawn.body, drawn.draw.program
-    if program not in prepared:
-        prepared.add(program)
-        program["T_clip_world"].write(columns(T_clip_world))
-        program["cut_height"].value = NO_CUT if camera.cut_height is None else camera.cut_height
-        if "eye" in program:
-            program["eye"].value = tuple(camera.position)
-    program["T_world_mesh"].write(columns(body.T_world_mesh))
-    program["tint"].value = body.tint
-    program["label"].value = float(body.label)
-    if "opacity" in program:
-        program["opacity"].value = body.opacity
-    if drawn.texture is not None:
-        drawn.texture.use(0)
-    if drawn.bend is not None:
-        drawn.bend.bind_to_uniform_block(0)
+class _View:
+    """Draws bodies as one camera sees them."""
 
+    def __init__(self, camera: Camera) -> None:
+        self.camera = camera
+        """Who looks."""
+        self._T_clip_world = camera.clip_matrix()
+        self._prepared: set[Any] = set()
 
-def _draw_runs(drawn: Drawn, T_clip_world: Array) -> None:
-    if drawn.chunks is None:
-        drawn.draw.render()
-        return
-    render = drawn.draw.render
-    for first, count in drawn.chunks.nearest_first(T_clip_world @ drawn.body.T_world_mesh):
-        render(vertices=3 * count, first=3 * first)
+    def draw(self, bodies: Sequence[Drawn]) -> None:
+        """Draw what the camera may see of them, near chunks first."""
+        for drawn in bodies:
+            self._prepare(drawn)
+            render = drawn.draw.render
+            if drawn.chunks is None:
+                render()
+                continue
+            for first, count in drawn.chunks.nearest_first(self._T_clip_world @ drawn.body.T_world_mesh):
+                render(vertices=3 * count, first=3 * first)
+
+    def _prepare(self, drawn: Drawn) -> None:
+        body, program, camera = drawn.body, drawn.draw.program, self.camera
+        if program not in self._prepared:
+            self._prepared.add(program)
+            program["T_clip_world"].write(columns(self._T_clip_world))
+            program["cut_height"].value = NO_CUT if camera.cut_height is None else camera.cut_height
+            if "eye" in program:
+                program["eye"].value = tuple(camera.position)
+        program["T_world_mesh"].write(columns(body.T_world_mesh))
+        program["tint"].value = body.tint
+        program["label"].value = float(body.label)
+        if "opacity" in program:
+            program["opacity"].value = body.opacity
+        if drawn.texture is not None:
+            drawn.texture.use(0)
+        if drawn.bend is not None:
+            drawn.bend.bind_to_uniform_block(0)

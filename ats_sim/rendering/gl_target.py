@@ -33,12 +33,13 @@ class Target:
     def read(self, is_lit: bool) -> Frame:
         """Read colour, depth and labels; RenderError if the context was lost."""
         width, height = self.surfaces.size
-        source = self.picture if is_lit else self.colors
-        color = np.frombuffer(source.read(components=4, alignment=1), np.uint8).reshape(height, width, 4)
-        raw = self.surfaces.read(components=2, attachment=2, dtype="f4", alignment=1)
-        depth_label = np.frombuffer(raw, np.float32).reshape(height, width, 2)
-        # Every pixel of a finished picture is opaque; a context that is gone reads as zeros.
-        if color[0, 0, 3] != 255:
+        color, depth_label = np.empty((height, width, 4), np.uint8), np.empty((height, width, 2), np.float32)
+        # A context that is gone reads nothing and says nothing: what was in the arrays before stays there.
+        color[0, 0, 3], depth_label[0, 0] = 0, np.nan
+        (self.picture if is_lit else self.colors).read_into(color, components=4, alignment=1)
+        self.surfaces.read_into(depth_label, components=2, attachment=2, dtype="f4", alignment=1)
+        # Every pixel of a finished picture is opaque, and no depth is NaN.
+        if color[0, 0, 3] != 255 or np.isnan(depth_label[0, 0]).any():
             raise RenderError(LOST)
         return Frame(
             rgb=np.ascontiguousarray(color[..., :3]),
