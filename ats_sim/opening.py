@@ -14,6 +14,8 @@ from ats_sim.recorded import Recording
 from ats_sim.replay import Replay, find_recording
 from ats_sim.reset_options import ResetOptions
 from ats_sim.starts import Starts
+from ats_sim.sweep import ways_are_free
+from ats_sim.volume import PerceptionVolume
 
 FACING_JITTER = 0.3  # radians; an episode begins with the agent in view, not dead centre
 STEEPEST_START = 0.6  # radians; nobody begins staring at their own feet
@@ -76,7 +78,7 @@ def draw_opening(
     if replay is not None:
         video, past = replay.recording, replay.past
         roots[0], joints[0] = video.T_world_root[past], video.joint_rotations[past]
-    place = _observer_start(draw, asked.observer_pose, roots[0, -1, :3, 3], starts, observer)
+    place = _observer_start(draw, asked.observer_pose, roots[0, -1, :3, 3], starts, footing.volume, observer)
     further = draw.integers(2**63, size=0 if replay is None else replay.samples - 1)
     return Opening(roots, joints, place, asked.stance, replay, np.concatenate([seeds[1:], further]))
 
@@ -90,13 +92,24 @@ def _refuse_solid(footing: Footing, poses: Array) -> None:
 
 
 def _observer_start(
-    rng: np.random.Generator, asked: Array | None, agent: Array, starts: Starts, observer: Observer
+    rng: np.random.Generator,
+    asked: Array | None,
+    agent: Array,
+    starts: Starts,
+    volume: PerceptionVolume,
+    observer: Observer,
 ) -> Array:
     """(4,) x, y, yaw, pitch: as asked, else near the first agent's root (3,) and looking at it."""
-    place = starts.draw_observer(rng, agent)
+    height = observer.options.eye_height
+
+    def sees(floor_points: Array, place: Array) -> Array:
+        eyes = np.column_stack([floor_points, np.full(len(floor_points), height)])
+        return ways_are_free(volume, np.repeat(place[None], len(eyes), axis=0), eyes, 0.0)
+
+    place = starts.draw_observer(rng, agent, sees)
     jitter = float(rng.uniform(-FACING_JITTER, FACING_JITTER))
     if asked is None:
-        x, y, z = agent - np.array([place[0], place[1], observer.options.eye_height])
+        x, y, z = agent - np.array([place[0], place[1], height])
         pitch = float(np.clip(np.arctan2(z, np.hypot(x, y)), -STEEPEST_START, STEEPEST_START))
         return np.array([place[0], place[1], np.arctan2(y, x) + jitter, pitch])
     if float(observer.standing_room(asked[:2])) <= 0.0:

@@ -181,7 +181,9 @@ def _build_grid(volume: PerceptionVolume) -> _Grid:
     outside = np.zeros((1, len(channels)), dtype=np.float16)
     outside[0, -1] = -1.0
     cells = np.moveaxis(channels, 0, -1).reshape(-1, len(channels)).astype(np.float16)
-    return _Grid(np.concatenate([cells, outside]).astype(np.float32), (shape[0], shape[1], shape[2]))
+    # Rows in one piece: gathering from any other order would copy the whole grid first.
+    rows = np.ascontiguousarray(np.concatenate([cells, outside]), dtype=np.float32)
+    return _Grid(rows, (shape[0], shape[1], shape[2]))
 
 
 def _smoothed(values: Array, axis: int) -> Array:
