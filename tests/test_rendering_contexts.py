@@ -7,10 +7,12 @@ import subprocess
 import sys
 from weakref import WeakSet
 
+import numpy as np
 import pytest
 
 from ats_sim.errors import RenderError
-from ats_sim.rendering import contexts, open_renderer
+from ats_sim.geometry import Intrinsics
+from ats_sim.rendering import Camera, contexts, moderngl_backend, open_renderer
 from ats_sim.rendering.contexts import Hold
 
 START = """
@@ -124,3 +126,16 @@ def test_closing_lets_the_other_library_in() -> None:
     assert open_renderer("auto").name == "raycast"
     hold.release()
     open_renderer("moderngl").close()
+
+
+def test_nothing_is_drawn_into_a_foreign_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another library's context that stays current would take our buffers' names for its own, and crash."""
+    renderer = open_renderer("moderngl")
+    camera = Camera(Intrinsics.from_fov(1.0, 8, 6), np.eye(4))
+    renderer.render(camera)
+    with monkeypatch.context() as foreign:
+        foreign.setattr(moderngl_backend, "current_context", lambda: 1)
+        with pytest.raises(RenderError, match="took or ended its display"):
+            renderer.render(camera)
+    renderer.render(camera)
+    renderer.close()

@@ -6,7 +6,10 @@ forked beside a context waits for ever for the driver's threads, which were not 
 
 from __future__ import annotations
 
+import ctypes
 import os
+from functools import lru_cache
+from typing import Any
 from weakref import WeakSet
 
 from ats_sim.errors import RenderError
@@ -59,3 +62,27 @@ SPAWN = (
     "Start processes with multiprocessing.get_context('forkserver') or 'spawn' (AsyncVectorEnv(..., "
     "context='forkserver')) and open renderers in the child, or draw with raycast."
 )
+
+LOST = (
+    "OpenGL draws nothing any more: another library of this process (pyrender, a window of SDL) took or ended its "
+    "display. Keep them in processes of their own, or draw with the raycast backend; `ats doctor` tells which mix."
+)
+
+
+def current_context() -> int | None:
+    """Address of the thread's EGL context; None where there is none, or no EGL to ask.
+
+    A foreign context that stays current takes our calls as its own, and crashes.
+    """
+    egl = _egl()
+    return None if egl is None else egl.eglGetCurrentContext()
+
+
+@lru_cache(maxsize=1)
+def _egl() -> Any | None:
+    try:
+        egl = ctypes.CDLL("libEGL.so.1")
+    except OSError:
+        return None
+    egl.eglGetCurrentContext.restype = ctypes.c_void_p
+    return egl

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ats_sim.errors import RenderError
+from ats_sim.rendering.contexts import LOST
 from ats_sim.rendering.frame import Frame
 
 
@@ -51,9 +52,3 @@ class Target:
         """Give everything back."""
         for item in (self.surfaces, self.colors, self.picture, *self.maps, *self.others):
             item.release()
-
-
-LOST = (
-    "OpenGL draws nothing any more: another library of this process (pyrender, a window of SDL) took or ended its "
-    "display. Keep them in processes of their own, or draw with the raycast backend; `ats doctor` tells which mix."
-)

@@ -5,13 +5,15 @@ Rows come out top first because the projection is upside down (see Camera.clip_m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Unpack
 
 from ats_sim.arrays import Array, checked
 from ats_sim.errors import RenderError
 from ats_sim.mesh import SkinnedMesh, TriangleMesh
 from ats_sim.rendering.body import Body, Looks, Shelf
-from ats_sim.rendering.contexts import Hold
+from ats_sim.rendering.contexts import LOST, Hold, current_context
 from ats_sim.rendering.frame import Camera, Frame, Lighting
 from ats_sim.rendering.gl_bodies import Drawn, Programs
 from ats_sim.rendering.gl_light import LightPass
@@ -37,6 +39,7 @@ class ModernglRenderer:
             self._hold.release()
             raise
         with self._context as context:
+            self._native = current_context()
             self._programs = Programs(context)
             self._surfaces = SurfacePass(context, self._programs)
             self._light = LightPass(context, self._programs)
@@ -53,14 +56,14 @@ class ModernglRenderer:
         """See Renderer.pose."""
         drawn = self._shelf.get(handle)
         drawn.body.pose(joint_transforms)
-        with self._open():
+        with self._current():
             drawn.repose()
 
     def update_vertices(self, handle: int, vertices: Array) -> None:
         """See Renderer.update_vertices."""
         drawn = self._shelf.get(handle)
         drawn.body.set_vertices(vertices)
-        with self._open():
+        with self._current():
             drawn.reshape()
 
     def place(self, handle: int, T_world_mesh: Array) -> None:
@@ -73,14 +76,14 @@ class ModernglRenderer:
 
     def remove(self, handle: int) -> None:
         """See Renderer.remove."""
-        with self._open():
+        with self._current():
             self._shelf.take(handle).release()
 
     def render(self, camera: Camera, lighting: Lighting | None = None) -> Frame:
         """See Renderer.render."""
         lighting = lighting or Lighting()
         size = (camera.intrinsics.width, camera.intrinsics.height)
-        with self._open() as context:
+        with self._current() as context:
             if size not in self._targets:
                 self._targets[size] = Target.of(context, *size)
             target = self._targets[size]
@@ -99,20 +102,28 @@ class ModernglRenderer:
         if self._hold.is_inherited:
             return
         with self._context:
+            if current_context() != self._native:
+                # The names of our buffers belong to somebody else's context now.
+                return
             held: list[Drawn | Target] = [*self._shelf.clear(), *self._targets.values()]
             for item in held:
                 item.release()
         self._context.release()
 
     def _put(self, body: Body) -> int:
-        with self._open() as context:
+        with self._current() as context:
             return self._shelf.put(Drawn.upload(context, self._programs, body))
 
-    def _open(self) -> Any:
+    @contextmanager
+    def _current(self) -> Iterator[Any]:
+        """Our context, made the process' current one; RenderError where that is no longer possible."""
         if self._closed:
             raise RenderError("this renderer was closed; open a new one with open_renderer().")
         self._hold.check()
-        return self._context
+        with self._context as context:
+            if current_context() != self._native:
+                raise RenderError(LOST)
+            yield context
 
 
 def _open_context() -> Any:
