@@ -14,7 +14,7 @@ from ats_sim.collision import read_collision
 from ats_sim.geometry import inverse, matrix_from_quaternion, quaternion_from_matrix, rigid
 from ats_sim.home import Home
 from ats_sim.physics import Bodies
-from ats_sim.puppet import GRAVITY, Glide, Hand, Strength, glide, quaternions, rotation_vectors, turned_short
+from ats_sim.puppet import GRAVITY, Glide, Hand, Lean, Strength, glide, quaternions, rotation_vectors, turned_short
 
 HOME_GROUP, OBSERVER_GROUP, FIRST_AGENT_GROUP = 1, 2, 4  # every agent is a group of its own
 SUBSTEPS_PER_SECOND = 240
@@ -60,8 +60,9 @@ class DynamicBodies(Bodies):
         self._push_state(client)
         substeps = max(1, round(dt * SUBSTEPS_PER_SECOND))
         glides = []
+        aims = [self._lean(index).beyond(*target) for index, target in enumerate(targets)]
         for last_root, last_joints, (root, joints) in zip(
-            before["target_roots"], before["target_joints"], targets, strict=True
+            before["aimed_roots"], before["aimed_joints"], aims, strict=True
         ):
             # The engine places and leads the base link's centre of mass, which need not be the root.
             roots = (last_root @ self._root_to_mass, root @ self._root_to_mass)
@@ -73,13 +74,20 @@ class DynamicBodies(Bodies):
             self._walk_observer(client, stood + walk * (substep * dt / substeps), walk)
             self._hold_observer(client)
             self._engine.stepSimulation(physicsClientId=client)
-        self._state = self._pulled(client) | {
-            "target_roots": np.array([root for root, _ in targets], dtype=np.float64),
-            "target_joints": np.array([joints for _, joints in targets], dtype=np.float64),
+        self._state |= self._pulled(client) | {
+            "aimed_roots": np.array([root for root, _ in aims]),
+            "aimed_joints": np.array([joints for _, joints in aims]),
             "observer_feet": np.array(feet, dtype=np.float64),
         }
+        for index, (target, reached) in enumerate(zip(targets, self.poses(), strict=True)):
+            lean = self._lean(index).learned(target, reached)
+            self._state["lean"][index] = np.concatenate([[lean.shift, lean.turn], lean.fold])
         if self._rescued(before):
             self._push_state(client)
+
+    def _lean(self, index: int) -> Lean:
+        shift, turn, *fold = self._state["lean"][index]
+        return Lean(shift, turn, np.array(fold))
 
     def poses(self) -> list[tuple[Array, Array]]:
         """Where every agent is: root pose (4, 4) and joint rotations (J, 3), axis-angle of length at most pi."""
@@ -114,7 +122,7 @@ class DynamicBodies(Bodies):
             state["base_pose"][index] = [*T_world_mass[:3, 3], *quaternion_from_matrix(T_world_mass[:3, :3])]
             state["joint_pose"][index] = quaternions(joints[self._link_joints])
             state["base_velocity"][index], state["joint_velocity"][index] = 0.0, 0.0
-            state["target_roots"][index], state["target_joints"][index] = root, joints
+            state["aimed_roots"][index], state["aimed_joints"][index], state["lean"][index] = root, joints, 0.0
         if self._observer_moved:
             self._state["observer_feet"] = np.array(self._feet, dtype=np.float64)
         return super()._current()
@@ -149,8 +157,9 @@ class DynamicBodies(Bodies):
             "base_velocity": np.zeros((count, 6)),
             "joint_pose": np.zeros((count, len(self._links), 4)),
             "joint_velocity": np.zeros((count, len(self._links), 3)),
-            "target_roots": np.tile(np.eye(4), (count, 1, 1)),
-            "target_joints": np.zeros((count, joints, 3)),
+            "aimed_roots": np.tile(np.eye(4), (count, 1, 1)),
+            "aimed_joints": np.zeros((count, joints, 3)),
+            "lean": np.zeros((count, 2 + joints, 3)),
             "observer_feet": np.zeros(3),
         }
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.geometry import exp_so3, log_so3, quaternion_from_matrix
+from ats_sim.geometry import exp_so3, log_so3, quaternion_from_matrix, rigid
 
 GRAVITY = 9.81  # m/s^2, along -z
+LEARNING = 0.15  # share of a step's error that the next step reckons with
+MOST_SHIFT, MOST_TURN, MOST_FOLD = 0.03, 0.2, 0.15  # metres, rad, rad: more is no load but something in the way
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,44 @@ def glide(roots: tuple[Array, Array], joints: tuple[Array, Array], substeps: int
         joints=between / np.linalg.norm(between, axis=-1, keepdims=True),
         joint_spins=log_so3(relative) / dt,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Lean:
+    """How far beyond its target a body has to aim to end at it: what gravity and friction took in the last steps.
+
+    A spring under load stops short. A plan that starts anew from where the body really is would take over what is
+    missing each time, and the animal would sink to its belly within a minute.
+    """
+
+    shift: Array
+    """(3,) metres of the root, world frame."""
+    turn: Array
+    """(3,) rad of the root, world frame."""
+    fold: Array
+    """(J, 3) rad of every joint, each in its own frame."""
+
+    def learned(self, wanted: tuple[Array, Array], reached: tuple[Array, Array]) -> "Lean":
+        """The next lean, from a wanted and a reached root pose (4, 4) and joint rotations (J, 3)."""
+        (root, joints), (real_root, real_joints) = wanted, reached
+        turn = log_so3(root[:3, :3] @ real_root[:3, :3].T)
+        fold = log_so3(np.swapaxes(exp_so3(real_joints), -1, -2) @ exp_so3(joints))
+        return Lean(
+            _within(self.shift + LEARNING * (root[:3, 3] - real_root[:3, 3]), MOST_SHIFT),
+            _within(self.turn + LEARNING * turn, MOST_TURN),
+            _within(self.fold + LEARNING * fold, MOST_FOLD),
+        )
+
+    def beyond(self, root: Array, joints: Array) -> tuple[Array, Array]:
+        """Where to aim for a root pose (4, 4) and joint rotations (J, 3)."""
+        aim = rigid(exp_so3(self.turn) @ root[:3, :3], root[:3, 3] + self.shift)
+        return aim, log_so3(exp_so3(joints) @ exp_so3(self.fold))
+
+
+def _within(vectors: Array, most: float) -> Array:
+    """Vectors (..., 3), shortened to a length."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors * np.minimum(1.0, most / np.maximum(lengths, 1e-12)))
 
 
 class Hand:

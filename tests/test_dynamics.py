@@ -99,6 +99,22 @@ def test_paws_carry_a_standing_body_and_it_does_not_tremble(cat: DynamicBodies) 
     assert np.ptp(heights[10:]) < 1e-3
 
 
+def test_an_animal_that_always_wants_to_stay_as_it_is_does_not_sink_to_its_belly() -> None:
+    home = Home.load("default", require_policy=False)
+    bodies, motion = build(home), home.animations[3]
+    stand = (motion.T_world_root[30].astype(np.float64), motion.joint_rotations[30].astype(np.float64))
+    bodies.place_agent(0, *stand)
+    for _ in range(10):
+        bodies.track([stand], AWAY)
+    begun = bodies.poses()[0][0]
+    for _ in range(60):
+        bodies.track(bodies.poses(), AWAY)  # plans begin anew from where the body is
+    ended = bodies.poses()[0][0]
+    assert ended[:3, 3] == pytest.approx(begun[:3, 3], abs=0.015)
+    assert geodesic_angle(ended[:3, :3], begun[:3, :3]) < 0.1
+    bodies.close()
+
+
 def test_a_plan_that_ends_in_the_air_falls_down(cat: DynamicBodies) -> None:
     cat.place_agent(0, at(-1.0, 0.0, 1.2), STILL)
     for _ in range(15):

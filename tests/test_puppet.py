@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ats_sim.geometry import exp_so3, log_so3, matrix_from_quaternion, quaternion_from_matrix, rigid
-from ats_sim.puppet import GRAVITY, Hand, Strength, glide, quaternions, rotation_vectors, turned_short
+from ats_sim.puppet import GRAVITY, Hand, Lean, Strength, glide, quaternions, rotation_vectors, turned_short
 
 SUBSTEP = 1.0 / 240.0
 MASS, INERTIA = 4.0, 0.05
@@ -73,3 +73,21 @@ def test_a_glide_goes_from_frame_to_frame_at_constant_speed() -> None:
     np.testing.assert_allclose(matrix_from_quaternion(way.joints[-1]), exp_so3(unfolded), atol=1e-9)
     turned = exp_so3(folded) @ exp_so3(0.1 * way.joint_spins)
     assert np.abs(log_so3(np.swapaxes(turned, -1, -2) @ exp_so3(unfolded))).max() < 1e-9
+
+
+def test_a_lean_aims_beyond_by_what_was_missing_and_no_farther_than_a_load_would_push() -> None:
+    rng = np.random.default_rng(3)
+    wanted, joints = rigid(exp_so3(rng.normal(size=3)), rng.normal(size=3)), rng.normal(size=(26, 3))
+    sag, tilt, bend = np.array([0.0, 0.0, -0.004]), np.array([0.03, 0.0, 0.0]), np.tile([0.0, 0.05, 0.0], (26, 1))
+    lean = Lean(np.zeros(3), np.zeros(3), np.zeros((26, 3)))
+    for _ in range(60):  # a load that always takes the same from wherever the body aims
+        root, folded = lean.beyond(wanted, joints)
+        reached = rigid(exp_so3(tilt) @ root[:3, :3], root[:3, 3] + sag), log_so3(exp_so3(folded) @ exp_so3(bend))
+        lean = lean.learned((wanted, joints), reached)
+    np.testing.assert_allclose(reached[0], wanted, atol=1e-4)
+    np.testing.assert_allclose(exp_so3(reached[1]), exp_so3(joints), atol=1e-3)
+    for _ in range(60):  # a wall
+        lean = lean.learned((wanted, joints), (rigid(np.eye(3), np.zeros(3)), np.zeros((26, 3))))
+    assert np.linalg.norm(lean.shift) <= 0.03 + 1e-9
+    assert np.linalg.norm(lean.turn) <= 0.2 + 1e-9
+    assert np.linalg.norm(lean.fold, axis=1).max() <= 0.15 + 1e-9
