@@ -100,6 +100,8 @@ def test_agents_ghosts_and_observer_keep_their_labels_apart(renderer: HomeRender
     }  # fmt: skip
     frame = renderer.render(camera, [(ROOT, STILL)])
     assert set(np.unique(frame.labels)) == {0, SCENE_LABEL, AGENT_LABEL}
+    with pytest.raises(RenderError, match="253 agents"):
+        renderer.render(camera, [(ROOT, STILL)] * 253)
 
 
 def test_tracks_lie_where_they_project_each_in_its_own_colour(renderer: HomeRenderer) -> None:

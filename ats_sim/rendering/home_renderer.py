@@ -8,6 +8,7 @@ import numpy as np
 
 import ats_sim.rendering.cameras as cameras
 from ats_sim.arrays import Array, checked
+from ats_sim.errors import RenderError
 from ats_sim.geometry import Intrinsics
 from ats_sim.home import Home
 from ats_sim.rendering.figure import Figure
@@ -91,6 +92,10 @@ class HomeRenderer:
 
         Returns:
             The picture; labels are SCENE_LABEL, AGENT_LABEL + i, OBSERVER_LABEL and OVERLAY_LABEL, 0 is the sky.
+
+        Raises:
+            ArrayError: If a pose, path, track or ghost has another shape, or is not finite.
+            RenderError: If there are more agents than labels, or the renderer was closed, forked or lost.
         """
         overlay = overlay or Overlay()
         joints = self._joints([*agents, *overlay.ghosts])
@@ -107,6 +112,8 @@ class HomeRenderer:
         self._renderer.close()
 
     def _pose_agents(self, joints: Array) -> None:
+        if len(joints) > OBSERVER_LABEL - AGENT_LABEL:
+            raise RenderError(f"{len(joints)} agents: there are labels for {OBSERVER_LABEL - AGENT_LABEL} at most.")
         while len(self._agents) < len(joints):
             label = AGENT_LABEL + len(self._agents)
             self._agents.append(self._renderer.add_skinned(self._home.agent, label, casts_shadow=True))
