@@ -26,8 +26,8 @@ OBSERVER_STIFFNESS, OBSERVER_DAMPING = 4000.0, 200.0  # N/m and N s/m: trousers;
 FASTEST_WALK = 10.0  # m/s; an observer who would have to be faster is simply there, and hits nobody on the way
 APART = 100.0  # metres between bodies that are to forget each other
 FORGETTING = 12  # moves apart: the engine looks at a tenth of its pairs each time
-MOVING = ("base_pose", "base_velocity", "joint_pose", "joint_velocity")
-LOST = 0.03  # metres that a root may be pressed into something before it is put back where it was
+MOVING = ("base_pose", "base_velocity", "joint_pose", "joint_velocity")  # what of the state the engine changes
+LOST = 0.01  # metres that a root may be pressed into something before it is put back where it was
 
 
 class DynamicBodies(Bodies):
@@ -59,17 +59,11 @@ class DynamicBodies(Bodies):
         client, before = self._current(), self.save()
         self._push_state(client)
         substeps = max(1, round(dt * SUBSTEPS_PER_SECOND))
-        glides = []
         aims = [self._lean(index).beyond(*target) for index, target in enumerate(targets)]
-        for last_root, last_joints, (root, joints) in zip(
-            before["aimed_roots"], before["aimed_joints"], aims, strict=True
-        ):
-            # The engine places and leads the base link's centre of mass, which need not be the root.
-            roots = (last_root @ self._root_to_mass, root @ self._root_to_mass)
-            glides.append(glide(roots, (last_joints[self._link_joints], joints[self._link_joints]), substeps, dt))
+        ways = self._ways(aims, substeps, dt)
         stood, walk = self._observer_walk(np.asarray(feet, dtype=np.float64), dt)
         for substep in range(substeps):
-            for index, way in enumerate(glides):
+            for index, way in enumerate(ways):
                 self._lead(client, index, way, substep)
             self._walk_observer(client, stood + walk * (substep * dt / substeps), walk)
             self._hold_observer(client)
@@ -79,15 +73,11 @@ class DynamicBodies(Bodies):
             "aimed_joints": np.array([joints for _, joints in aims]),
             "observer_feet": np.array(feet, dtype=np.float64),
         }
+        if self._rescued(before):
+            self._push_state(client)
         for index, (target, reached) in enumerate(zip(targets, self.poses(), strict=True)):
             lean = self._lean(index).learned(target, reached)
             self._state["lean"][index] = np.concatenate([[lean.shift, lean.turn], lean.fold])
-        if self._rescued(before):
-            self._push_state(client)
-
-    def _lean(self, index: int) -> Lean:
-        shift, turn, *fold = self._state["lean"][index]
-        return Lean(shift, turn, np.array(fold))
 
     def poses(self) -> list[tuple[Array, Array]]:
         """Where every agent is: root pose (4, 4) and joint rotations (J, 3), axis-angle of length at most pi."""
@@ -111,6 +101,19 @@ class DynamicBodies(Bodies):
         taken = {name: checked(name, stored[name], value.shape).copy() for name, value in self._state.items()}
         self._state = taken
         self._push_state(client)
+
+    def _ways(self, aims: Sequence[tuple[Array, Array]], substeps: int, dt: float) -> list[Glide]:
+        """What every agent's body goes along in a step, from its last aim to its next."""
+        ways, last, moved = [], self._state, self._link_joints
+        for root, joints, (next_root, next_joints) in zip(last["aimed_roots"], last["aimed_joints"], aims, strict=True):
+            # The engine places and leads the base link's centre of mass, which need not be the root.
+            roots = (root @ self._root_to_mass, next_root @ self._root_to_mass)
+            ways.append(glide(roots, (joints[moved], next_joints[moved]), substeps, dt))
+        return ways
+
+    def _lean(self, index: int) -> Lean:
+        shift, turn, *fold = self._state["lean"][index]
+        return Lean(shift, turn, np.array(fold))
 
     def _current(self) -> int:
         """The client; whoever was placed since the last call stands there at rest."""
@@ -274,21 +277,21 @@ class DynamicBodies(Bodies):
         }
 
     def _rescued(self, before: Mapping[str, Array]) -> bool:
-        """Put agents that were pressed into something, or lost, back to where the step began, at rest."""
-        rescued = False
-        for index, pose in enumerate(self._state["base_pose"]):
-            finite = all(np.isfinite(self._state[name][index]).all() for name in MOVING)
-            if finite and self._room(pose) >= min(-LOST, self._room(before["base_pose"][index])):
-                continue
-            rescued = True
+        """Put agents that went through something, or were pressed into it, back to where the step began, at rest."""
+        lost = [index for index in range(len(self._agents)) if self._is_lost(before, index)]
+        for index in lost:
             for name in ("base_pose", "joint_pose"):
                 self._state[name][index] = before[name][index]
             for name in ("base_velocity", "joint_velocity"):
                 self._state[name][index] = 0.0
-        return rescued
+        return bool(lost)
 
-    def _room(self, pose: Array) -> float:
-        return float(self._home.perception.sample_sdf(pose[:3]))
+    def _is_lost(self, before: Mapping[str, Array], index: int) -> bool:
+        if not all(np.isfinite(self._state[name][index]).all() for name in MOVING):
+            return True
+        ends = np.stack([before["base_pose"][index, :3], self._state["base_pose"][index, :3]])
+        was, now = self._home.perception.sample_sdf(ends)
+        return bool(now < min(-LOST, was) or self._sight.blocked(ends[:1], ends[1:])[0])
 
 
 def _chunks(shapes: Sequence[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
