@@ -89,45 +89,44 @@ def across_snapshots(options: Determinism) -> dict[str, Any]:
     """Take five snapshots in a run, let another process continue each twice, compare with the run itself."""
     env = _made(options)
     env.reset(seed=0)
-    base, taken, seconds = env.unwrapped, [], []
+    base, taken, seconds, lived = env.unwrapped, {}, [], []
+    for step in range(1, max(POINTS) + AFTER + 1):
+        lived.append(_hashed(env.step(_action(step))))
+        if step in POINTS:
+            begin = time.perf_counter()
+            taken[step] = base.snapshot()
+            seconds.append(time.perf_counter() - begin)
     with tempfile.TemporaryDirectory() as name:
-        for step in range(1, max(POINTS) + 1):
-            env.step(_action(step))
-            if step in POINTS:
-                begin = time.perf_counter()
-                taken.append(base.snapshot())
-                seconds.append(time.perf_counter() - begin)
-                (Path(name) / f"{step}.snapshot").write_bytes(taken[-1])
-        # Each point again from the beginning, so that nothing was restored in the run that is compared with.
-        uninterrupted = [[_straight(options, step)] * 2 for step in POINTS]
+        for step, blob in taken.items():
+            (Path(name) / f"{step}.snapshot").write_bytes(blob)
         command = here("benchmarks.determinism", "--home", options.home, "--restore", name)
-        continued = json.loads(subprocess.run(command, capture_output=True, check=True).stdout.splitlines()[-1])
+        again = json.loads(subprocess.run(command, capture_output=True, check=True).stdout.splitlines()[-1])
     restoring = []
-    for blob in taken:
+    for blob in taken.values():
         begin = time.perf_counter()
         base.restore(blob)
         restoring.append(time.perf_counter() - begin)
     env.close()
     return {
-        "snapshots_continue_exactly": continued == uninterrupted,
-        "snapshot_kb": max(map(len, taken)) / 1e3,
+        "snapshots_continue_exactly": again == [[lived[step : step + AFTER]] * 2 for step in POINTS],
+        "snapshot_kb": max(map(len, taken.values())) / 1e3,
         "snapshot_ms": 1e3 * float(np.median(seconds)),
         "restore_ms": 1e3 * float(np.median(restoring)),
     }
 
 
-def continued(options: Determinism, folder: Path) -> list[list[str]]:
-    """Hashes of 500 steps after each snapshot in a folder, twice each."""
+def continued(options: Determinism, folder: Path) -> list[list[list[str]]]:
+    """Hashes of each of 500 steps after each snapshot in a folder, twice."""
     env = _made(options)
     env.reset(seed=99)
     found = []
     for step in POINTS:
         blob = (folder / f"{step}.snapshot").read_bytes()
-        hashes = []
+        both = []
         for _ in range(2):
             env.unwrapped.restore(blob)
-            hashes.append(_following(env, step))
-        found.append(hashes)
+            both.append([_hashed(env.step(_action(later))) for later in range(step + 1, step + AFTER + 1)])
+        found.append(both)
     env.close()
     return found
 
@@ -146,20 +145,9 @@ def absorb(running: Any, value: Any) -> None:
         running.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
 
 
-def _straight(options: Determinism, point: int) -> str:
-    env = _made(options)
-    env.reset(seed=0)
-    for step in range(1, point + 1):
-        env.step(_action(step))
-    hashed = _following(env, point)
-    env.close()
-    return hashed
-
-
-def _following(env: Any, point: int) -> str:
+def _hashed(answer: Any) -> str:
     running = hashlib.sha256()
-    for step in range(point + 1, point + AFTER + 1):
-        absorb(running, env.step(_action(step)))
+    absorb(running, answer)
     return running.hexdigest()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ats_sim.envs.closed_loop_episodes import chase
+from ats_sim.envs.closed_loop_episodes import KINDS, chase, live
 from ats_sim.envs.closed_loop_figures import (
     contact_figures,
     effect_size,
@@ -22,9 +22,10 @@ from ats_sim.envs.closed_loop_figures import (
     visitation_divergence,
 )
 from ats_sim.envs.closed_loop_track import Track, plain_track, recorded_tracks
-from ats_sim.geometry import exp_so3, log_so3, look_at, quaternion_from_matrix, rigid, yaw_matrix
+from ats_sim.geometry import exp_so3, log_so3, rigid, yaw_matrix
 from ats_sim.home import Home, seal_home
-from tests.toy_home import ROOT_HEIGHT, make_toy_home, toy_skeleton
+from ats_sim.world import World
+from tests.toy_home import ROOT_HEIGHT, ScriptedMind, make_toy_home, toy_skeleton
 
 
 @pytest.fixture(scope="module")
@@ -146,17 +147,23 @@ def test_animations_stand_in_for_missing_recordings(tmp_path: Path) -> None:
     assert np.isnan(tracks[0].observer).all()
 
 
-@pytest.mark.parametrize(("target", "turn"), [((5.0, 0.0, 0.2), 0.0), ((0.0, 5.0, 0.2), 1.0), ((0.0, -5.0, 0.2), -1.0)])
-def test_the_chaser_turns_to_the_animal_and_walks(target: tuple[float, float, float], turn: float) -> None:
-    camera = look_at(np.array([0.0, 0, 1.4]), np.array([1.0, 0, 1.4]))
-    observation = {
-        "observer_position": camera[:3, 3],
-        "observer_rotation": quaternion_from_matrix(camera[:3, :3]),
-        "agent_position": np.array(target),
-    }
-    action = chase(observation)
+@pytest.mark.parametrize(("target", "turn"), [((2.0, 0.0), 0.0), ((0.0, 1.5), 1.0), ((0.0, -1.5), -1.0)])
+def test_the_chaser_turns_to_the_animal_and_walks(home: Home, target: tuple[float, float], turn: float) -> None:
+    world = World(home, policy=None)
+    options = {"observer_pose": [-1.0, 0.0, 0.0], "agent_poses": [target[0] - 1.2, target[1], 0.3, 0.0]}
+    world.reset(np.random.default_rng(0), options)
+    action = chase(world)
     assert action[2] == pytest.approx(turn, abs=1e-6)
     assert action[0] == (1.0 if turn == 0.0 else 0.0)
+    world.close()
+
+
+def test_an_episode_is_the_same_in_whatever_company(home: Home) -> None:
+    worlds = [World(home, policy=ScriptedMind()) for _ in range(3)]
+    together = live(worlds, KINDS[1], [0, 1, 2], 20, [None] * 3)
+    alone = live(worlds[:1], KINDS[1], [1], 20, [None])
+    assert (together[1].roots == alone[0].roots).all() and (together[1].observer == alone[0].observer).all()
+    assert not np.allclose(together[0].roots, together[1].roots)
 
 
 def test_nothing_is_left_of_an_empty_folder(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from ats_sim.envs.closed_loop_config import ClosedLoopConfig
 from ats_sim.envs.closed_loop_episodes import replay_starts
 from ats_sim.envs.closed_loop_pictures import heat_map, plot_svg
 from ats_sim.envs.closed_loop_report import write_report
-from ats_sim.envs.home_env import ATSHomeEnv
 from ats_sim.geometry import look_at
 from ats_sim.home import Home, seal_home
 from ats_sim.recorded import Recording, write_recordings
@@ -67,10 +66,9 @@ def recorded_home(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lives, dict[str, Any], Path]:
     folder = tmp_path_factory.mktemp("life")
-    env = ATSHomeEnv(recorded_home(folder / "toy"), policy=ScriptedMind())
+    home = Home.load(recorded_home(folder / "toy"), require_policy=False)
     config = ClosedLoopConfig(episodes=3, seconds=12.0, moments=200)
-    lives = watch(env, config)
-    env.close()
+    lives = watch(home, ScriptedMind(), config)
     summary = {"episodes": 3, "seconds": 12.0, **summarise(lives)}
     write_report(folder / "report", lives, summary)
     return lives, summary, folder / "report"

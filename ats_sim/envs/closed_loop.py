@@ -20,13 +20,17 @@ from ats_sim.envs.closed_loop_figures import effect_size, figures, join_jerk, sp
 from ats_sim.envs.closed_loop_reaction import MEASURES, MIDDLE, Moments, bootstrap, moments_of, reaction
 from ats_sim.envs.closed_loop_relive import Anew, as_recorded, lived_anew, meetings, recorded_moments
 from ats_sim.envs.closed_loop_track import Track, recorded_tracks
-from ats_sim.envs.home_env import ATSHomeEnv
 from ats_sim.home import Home
+from ats_sim.perception import HZ
 from ats_sim.plan import Awareness
+from ats_sim.planning import Mind
 from ats_sim.progress import Steps
 from ats_sim.progress import steps as progress_steps
+from ats_sim.world import World
 
 FORMAT = "ats-closed-loop/1"
+TOGETHER = 25
+"""Worlds that think together."""
 RATIOS = (
     *(f"{name}_p{share}" for name in ("speed", "turn_rate", "joint_velocity", "jerk") for share in (50, 95)),
     "foot_skate_mean",
@@ -51,7 +55,7 @@ class Lives:
     anew: Mapping[str, Sequence[Moments]]
     """Meetings per video at the same recorded moments: "recorded", "simulated" and "hidden" (the observer)."""
     real_time_factor: float
-    """Simulated seconds per CPU second of this process, one world at a time, without drawing."""
+    """Simulated seconds per CPU second; worlds think together, nothing is drawn or measured on the way."""
 
 
 def evaluate_closed_loop(
@@ -70,12 +74,11 @@ def evaluate_closed_loop(
     Raises:
         HomeError: If the home is missing, damaged or has no policy.
     """
+    from ats_sim.policy import Policy
+
     config = config or ClosedLoopConfig()
-    env = ATSHomeEnv(home)
-    try:
-        lives = watch(env, config)
-    finally:
-        env.close()
+    opened = Home.load(home)
+    lives = watch(opened, Policy.load(opened), config)
     summary = {"episodes": config.episodes, "seconds": config.seconds, **summarise(lives)}
     if report is not None:
         from ats_sim.envs.closed_loop_report import write_report
@@ -84,39 +87,38 @@ def evaluate_closed_loop(
     return summary
 
 
-def watch(env: ATSHomeEnv, config: ClosedLoopConfig) -> Lives:
+def watch(home: Home, mind: Mind, config: ClosedLoopConfig) -> Lives:
     """Live through all episodes of all kinds, and through recorded moments anew."""
-    home = env.world.home
     kinds = KINDS + (REPLAYS if home.recordings else ())
     moments = recorded_moments(home.recordings, config.moments)
+    worlds = [World(home, policy=mind) for _ in range(TOGETHER)]
     simulated: dict[str, list[Track]] = {kind.name: [] for kind in kinds}
     with progress_steps(len(kinds) * config.episodes + 2 * len(moments), "closed loop") as bar:
         start = time.process_time()
         for kind in kinds:
-            for track in live_all(env, kind, config.episodes, config.seconds):
+            for track in live_all(worlds, kind, config.episodes, config.seconds):
                 simulated[kind.name].append(track)
                 bar.advance()
         spent = time.process_time() - start
-        anew = live_anew(env, moments, bar)
+        anew = {
+            "recorded": meetings(moments, [as_recorded(moment) for moment in moments]),
+            "simulated": live_anew(worlds, moments, Awareness(), bar),
+            "hidden": live_anew(worlds, moments, Awareness(observer=False), bar),
+        }
+    for world in worlds:
+        world.close()
     frames = sum(len(track.roots) - 1 for tracks in simulated.values() for track in tracks)
-    return Lives(home, recorded_tracks(home), simulated, anew, 0.1 * frames / spent)
+    return Lives(home, recorded_tracks(home), simulated, anew, frames / HZ / spent)
 
 
-def live_anew(env: ATSHomeEnv, moments: list[Anew], bar: Steps) -> dict[str, list[Moments]]:
-    """The same moments as recorded, simulated, and simulated with the observer hidden."""
-
-    def simulate(awareness: Awareness) -> list[Moments]:
-        def live(seed: int, moment: Anew) -> Track:
-            bar.advance()
-            return lived_anew(env, moment, awareness, seed)
-
-        return meetings(moments, live)
-
-    return {
-        "recorded": meetings(moments, lambda _, moment: as_recorded(moment)),
-        "simulated": simulate(Awareness()),
-        "hidden": simulate(Awareness(observer=False)),
-    }
+def live_anew(worlds: Sequence[World], moments: Sequence[Anew], awareness: Awareness, bar: Steps) -> list[Moments]:
+    """The meetings of recorded moments lived anew, per video."""
+    tracks: list[Track] = []
+    for first in range(0, len(moments), len(worlds)):
+        part = moments[first : first + len(worlds)]
+        tracks += lived_anew(worlds, part, awareness, first)
+        bar.advance(len(part))
+    return meetings(moments, tracks)
 
 
 def summarise(lives: Lives) -> dict[str, Any]:

@@ -5,7 +5,7 @@ recorded camera paths, so that the animal meets the very people it met in the vi
 something is hidden: the observer, the scene, or its own past.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,12 +13,12 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.envs.closed_loop_track import Track
-from ats_sim.envs.home_env import ATSHomeEnv
-from ats_sim.geometry import matrix_from_quaternion
 from ats_sim.home import Home
 from ats_sim.perception import HZ, PAST
 from ats_sim.plan import Awareness
+from ats_sim.planning import think
 from ats_sim.replay import LEAST_FRAMES
+from ats_sim.world import World
 
 YAW_RATE = np.pi / 2
 """The observer's top turning speed, rad/s."""
@@ -61,6 +61,27 @@ class ReplayStart:
     """Seconds after its first frame."""
 
 
+Start = ReplayStart | None
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """What is noted of a step."""
+
+    root: Array
+    """(4, 4)."""
+    joints: Array
+    """(J, 3)."""
+    eyes: Array
+    """(3,) of the observer."""
+    joined: bool
+    """A plan was taken up just now."""
+    inside: float
+    """Share of the planned path inside something solid."""
+    last: bool
+    """The video that is replayed ends here."""
+
+
 def replay_starts(home: Home, episodes: int, seconds: float) -> list[ReplayStart]:
     """Starts (one per episode): all videos from their beginning, then all an episode later, and round again.
 
@@ -78,47 +99,73 @@ def replay_starts(home: Home, episodes: int, seconds: float) -> list[ReplayStart
     return [found[i % len(found)] for i in range(episodes)] if found else []
 
 
-def live(env: ATSHomeEnv, kind: Kind, seed: int, count: int, start: ReplayStart | None = None) -> Track:
-    """Live through one episode of at most `count` steps; a replayed video may end earlier."""
-    options: dict[str, Any] = {"awareness": kind.awareness}
-    if start is not None:
-        options["replay"] = {"video": start.video, "start": start.seconds, "samples": 1}
-    observation, _ = env.reset(seed=seed, options=options)
-    rows = [_row(env)]
+def live(worlds: Sequence[World], kind: Kind, seeds: Sequence[int], count: int, starts: Sequence[Start]) -> list[Track]:
+    """Live through one episode of at most `count` steps per world, all thinking together; a video may end earlier.
+
+    The same seed gives the same episode in whatever company.
+    """
+    used = list(worlds[: len(seeds)])
+    for world, seed, start in zip(used, seeds, starts, strict=True):
+        options: dict[str, Any] = {"awareness": kind.awareness}
+        if start is not None:
+            options["replay"] = {"video": start.video, "start": start.seconds, "samples": 1}
+        world.reset(np.random.default_rng(seed), options, plans=False)
+    think(used)
+    rows = [[_row(world)] for world in used]
     for _ in range(count):
-        action = chase(observation) if kind.observer == "chases" else np.zeros(4, np.float32)
-        observation, *_ = env.step(action)
-        rows.append(_row(env))
-        if env.world.replay is not None and env.world.replay.finished:
-            break
-    roots, joints, eyes, joined, inside = (np.array(column) for column in zip(*rows, strict=True))
-    return Track(f"{kind.name} {seed}", roots, joints, eyes, np.ones(len(rows), dtype=bool), joined, inside)
+        for world in used:
+            world.advance(chase(world) if kind.observer == "chases" else np.zeros(4))
+        think(used)
+        for world, known in zip(used, rows, strict=True):
+            if not _is_over(world, known):
+                known.append(_row(world))
+    return [_track(f"{kind.name} {seed}", known) for seed, known in zip(seeds, rows, strict=True)]
 
 
-def live_all(env: ATSHomeEnv, kind: Kind, episodes: int, seconds: float) -> "Iterator[Track]":
+def live_all(worlds: Sequence[World], kind: Kind, episodes: int, seconds: float) -> "Iterator[Track]":
     """One track per seed 0 to `episodes` - 1; none where a replay is asked for and nothing was recorded."""
-    starts: list[Any] = [None] * episodes
+    starts: list[Start] = [None] * episodes
     if kind.observer == "replay":
-        starts = list(replay_starts(env.world.home, episodes, seconds))
-    for seed, start in enumerate(starts):
-        yield live(env, kind, seed, round(seconds * HZ), start)
+        starts = list(replay_starts(worlds[0].home, episodes, seconds))
+    for first in range(0, len(starts), len(worlds)):
+        part = starts[first : first + len(worlds)]
+        yield from live(worlds, kind, range(first, first + len(part)), round(seconds * HZ), part)
 
 
-def chase(observation: dict[str, Array]) -> Array:
+def chase(world: World) -> Array:
     """The action (4,) that turns to the first agent and walks at it."""
-    offset = observation["agent_position"][:2] - observation["observer_position"][:2]
-    forward = matrix_from_quaternion(observation["observer_rotation"])[:2, 2]
-    turn = np.arctan2(offset[1], offset[0]) - np.arctan2(forward[1], forward[0])
+    x, y, yaw = (float(value) for value in world.observer.pose[:3])
+    offset = world.agents[0].T_world_root[:2, 3] - [x, y]
+    turn = np.arctan2(offset[1], offset[0]) - yaw
     turn = np.arctan2(np.sin(turn), np.cos(turn))
     walk = 1.0 if abs(turn) < FACING else 0.0
-    return np.array([walk, 0.0, np.clip(turn * HZ / YAW_RATE, -1.0, 1.0), 0.0], dtype=np.float32)
+    return np.array([walk, 0.0, np.clip(turn * HZ / YAW_RATE, -1.0, 1.0), 0.0])
 
 
-def _row(env: ATSHomeEnv) -> tuple[Array, Array, Array, bool, float]:
-    """Root pose, joints, eyes, whether a plan was taken up just now, and how much of it lies inside something."""
-    world = env.world
+def _is_over(world: World, known: list[Row]) -> bool:
+    """Whether a replayed video ended before this step: its last frame has been noted then."""
+    return world.replay is not None and world.replay.finished and len(known) > 1 and known[-1].last
+
+
+def _row(world: World) -> Row:
     agent = world.agents[0]
-    path = agent.remaining_path()
-    inside = float((world.home.perception.sample_sdf(path) < 0.0).mean())
-    eyes = world.observer.T_world_camera[:3, 3].copy()
-    return agent.T_world_root.copy(), agent.joint_rotations.copy(), eyes, agent.executed == 0, inside
+    return Row(
+        root=agent.T_world_root.copy(),
+        joints=agent.joint_rotations.copy(),
+        eyes=world.observer.T_world_camera[:3, 3].copy(),
+        joined=agent.executed == 0,
+        inside=float((world.home.perception.sample_sdf(agent.remaining_path()) < 0.0).mean()),
+        last=world.replay is not None and world.replay.finished,
+    )
+
+
+def _track(name: str, rows: list[Row]) -> Track:
+    return Track(
+        name,
+        np.array([row.root for row in rows]),
+        np.array([row.joints for row in rows]),
+        np.array([row.eyes for row in rows]),
+        np.ones(len(rows), dtype=bool),
+        np.array([row.joined for row in rows]),
+        np.array([row.inside for row in rows]),
+    )

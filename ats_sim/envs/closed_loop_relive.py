@@ -6,18 +6,18 @@ recorded and lasts two seconds, recorded and simulated animal answer the same qu
 has exactly the recorded reaction, and whatever else may look like a reaction is in both.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ats_sim.arrays import Array
 from ats_sim.envs.closed_loop_reaction import AFTER, BEFORE, NEAR, Moments, joined, moments_of
 from ats_sim.envs.closed_loop_track import Track, plain_track
-from ats_sim.envs.home_env import ATSHomeEnv
 from ats_sim.perception import HZ, PAST
 from ats_sim.plan import Awareness
+from ats_sim.planning import think
 from ats_sim.recorded import Recording
+from ats_sim.world import World
 
 APART = 3
 """Frames between two moments of a video, at least."""
@@ -53,29 +53,32 @@ def as_recorded(moment: Anew) -> Track:
     return plain_track(one.name, one.T_world_root[part], one.joint_rotations[part], eyes, one.valid[part])
 
 
-def lived_anew(env: ATSHomeEnv, moment: Anew, awareness: Awareness, seed: int) -> Track:
-    """The moment with two other seconds after it."""
-    was = as_recorded(moment)
-    start = (moment.frame - PAST + 1) / HZ
-    replay = {"video": was.name, "start": start, "samples": 1}
-    env.reset(seed=seed, options={"awareness": awareness, "replay": replay})
-    agent, still = env.world.agents[0], np.zeros(4, np.float32)
-    roots, joints = [], []
-    for _ in range(AFTER):
-        env.step(still)
-        roots.append(agent.T_world_root.copy())
-        joints.append(agent.joint_rotations.copy())
-    now = BEFORE + 1
-    return plain_track(was.name, _then(was.roots, now, roots), _then(was.joints, now, joints), was.observer, was.valid)
+def lived_anew(worlds: Sequence[World], moments: Sequence[Anew], awareness: Awareness, first_seed: int) -> list[Track]:
+    """Moments, at most one per world, with two other seconds after each; seeds count up from the first."""
+    used = list(worlds[: len(moments)])
+    was = [as_recorded(moment) for moment in moments]
+    for index, (world, moment) in enumerate(zip(used, moments, strict=True)):
+        start = (moment.frame - PAST + 1) / HZ
+        options = {
+            "awareness": awareness,
+            "replay": {"video": moment.recording.name, "start": start, "samples": 1},
+        }
+        world.reset(np.random.default_rng(first_seed + index), options, plans=False)
+    think(used)
+    roots, joints = [track.roots.copy() for track in was], [track.joints.copy() for track in was]
+    for frame in range(BEFORE + 1, BEFORE + 1 + AFTER):
+        for world in used:
+            world.advance(np.zeros(4))
+        think(used)
+        for index, world in enumerate(used):
+            roots[index][frame] = world.agents[0].T_world_root
+            joints[index][frame] = world.agents[0].joint_rotations
+    return [plain_track(t.name, r, j, t.observer, t.valid) for t, r, j in zip(was, roots, joints, strict=True)]
 
 
-def meetings(moments: list[Anew], live: Callable[[int, Anew], Track]) -> list[Moments]:
-    """What `live(index, moment)` makes of each moment, gathered per video."""
+def meetings(moments: Sequence[Anew], tracks: Sequence[Track]) -> list[Moments]:
+    """The meetings in the tracks of moments, gathered per video."""
     videos: dict[str, list[Track]] = {}
-    for index, moment in enumerate(moments):
-        videos.setdefault(moment.recording.name, []).append(live(index, moment))
-    return [joined(moments_of(tracks)) for tracks in videos.values()]
-
-
-def _then(past: Array, now: int, future: list[Array]) -> Array:
-    return np.concatenate([past[:now], np.array(future)])
+    for moment, track in zip(moments, tracks, strict=True):
+        videos.setdefault(moment.recording.name, []).append(track)
+    return [joined(moments_of(part)) for part in videos.values()]
