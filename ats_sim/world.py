@@ -299,7 +299,9 @@ class World:
             self._bodies.load(own_part(stored, "bodies_"))
 
     def _discs(self) -> list[tuple[float, float, float]]:
-        """Agents that the observer may not walk into: those at the height of the body."""
+        """Agents that the observer may not walk into: those at the height of the body; with weight, they give way."""
+        if isinstance(self._bodies, DynamicBodies):
+            return []
         floor, eyes = self.observer.pose[4:].tolist()
         places = [agent.T_world_root[:3, 3].tolist() for agent in self.agents]
         return [(x, y, AGENT_RADIUS) for x, y, z in places if floor < z < floor + eyes]

@@ -39,6 +39,18 @@ def test_the_agent_walks_where_it_wants_and_never_into_the_couch(world: World) -
     assert farthest > 0.5
 
 
+def test_an_observer_who_walks_on_shoves_the_animal_aside(home: Home) -> None:
+    start = {"agent_poses": (-0.6, 1.0, 0.25, np.pi / 2), "observer_pose": (-1.6, 1.0, 0.0)}
+    still = World(home, policy=None, physics="dynamic")
+    still.reset(np.random.default_rng(0), start)
+    for _ in range(10):
+        still.step(AHEAD)
+    observer, animal = still.observer.pose[:2], still.agents[0].T_world_root[:2, 3]
+    still.close()
+    assert observer[0] > -0.4, "nothing stops a person"
+    assert np.linalg.norm(animal - [-0.6, 1.0]) > 0.1, "so the animal gives way"
+
+
 def test_momentum_is_part_of_a_snapshot(home: Home, world: World) -> None:
     for _ in range(12):
         world.step(AHEAD)
