@@ -12,6 +12,8 @@ COLORS = ((46, 64, 87), (209, 73, 91), (0, 121, 140), (237, 174, 73), (95, 75, 1
 """RGB, one per line."""
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BELOW = 900, 540, 90, 50, 30, 60
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+LEGEND = 0.06
+"""Share of the height that a line of the legend needs."""
 PIXELS_PER_METRE = 70
 KNEE = 0.25
 """Height (m) at which a floor plan is cut."""
@@ -30,7 +32,14 @@ def plot(
     y_all = np.concatenate(
         [*(np.asarray(y, dtype=float) for _, y in lines.values()), np.array([*levels.values(), 0.0])]
     )
-    box = (x_all.min(), max(x_all.max(), x_all.min() + 1e-9), y_all.min(), max(y_all.max(), y_all.min() + 1e-9))
+    low, high = y_all.min(), max(y_all.max(), y_all.min() + 1e-9)
+    # Room for the legend above the highest line.
+    box = (
+        x_all.min(),
+        max(x_all.max(), x_all.min() + 1e-9),
+        low,
+        high + LEGEND * (len(lines) + len(levels)) * (high - low),
+    )
     picture = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
     _axes(picture, title, x_name, box)
     entries: list[str] = []

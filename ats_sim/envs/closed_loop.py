@@ -146,8 +146,10 @@ def summarise(lives: Lives) -> dict[str, Any]:
 def reactions(lives: Lives) -> dict[str, dict[str, Any]]:
     """Both measures of the reaction to somebody who comes nearer, and how simulation compares to the recordings.
 
-    `ratio` is simulated over recorded at the same recorded moments. Free episodes are beside it: an animal that lives
-    on for a minute meets its observers in other ways than the recorded one did.
+    `ratio` is simulated over recorded at the same recorded moments; where `recordings_tell` is False the recordings are
+    too few to tell the recorded size from 0, and a ratio means nothing. `..._beyond_hidden` takes off what an animal
+    that cannot perceive the observer seems to do at those moments. Free episodes are beside it: an animal that lives on
+    for a minute meets its observers in other ways than the recorded one did.
     """
     rng = np.random.default_rng(0)
     groups: dict[str, Sequence[Moments]] = {f"moments, {name}": found for name, found in lives.anew.items()}
@@ -160,12 +162,24 @@ def reactions(lives: Lives) -> dict[str, dict[str, Any]]:
     for name, measure in MEASURES.items():
         fitted = {who: reaction(found, measure, rng) for who, found in groups.items()}
         shown[name] = {who: None if one is None else asdict(one) for who, one in fitted.items()}
-        if fitted["moments, recorded"] is not None:
-            sizes = bootstrap([lives.anew["recorded"], lives.anew["simulated"]], measure, rng)
-            first, second = fitted["moments, recorded"], fitted["moments, simulated"]
-            shown[name]["ratio"] = second.size / first.size if second is not None else None
-            shown[name]["ratio_interval"] = [float(value) for value in np.percentile(sizes[1] / sizes[0], MIDDLE)]
+        recorded, simulated = (fitted[f"moments, {who}"] for who in ("recorded", "simulated"))
+        if recorded is None or simulated is None or fitted["moments, hidden"] is None:
+            continue
+        sizes = bootstrap([lives.anew[who] for who in ("recorded", "simulated", "hidden")], measure, rng)
+        shown[name] |= {
+            "ratio": simulated.size / recorded.size,
+            "ratio_interval": _interval(sizes[1] / sizes[0]),
+            "recordings_tell": bool(recorded.low * recorded.high > 0.0),
+            "recorded_beyond_hidden": recorded.size - fitted["moments, hidden"].size,
+            "recorded_beyond_hidden_interval": _interval(sizes[0] - sizes[2]),
+            "simulated_beyond_hidden": simulated.size - fitted["moments, hidden"].size,
+            "simulated_beyond_hidden_interval": _interval(sizes[1] - sizes[2]),
+        }
     return shown
+
+
+def _interval(values: Array) -> list[float]:
+    return [float(value) for value in np.percentile(values, MIDDLE)]
 
 
 def chasing(lives: Lives) -> dict[str, float]:

@@ -107,7 +107,8 @@ def _reaction(lives: Lives, summary: Mapping[str, Any]) -> str:
             kept = counts >= FEWEST_SHOWN
             lines[who] = (centres[kept], means[kept])
         if any(len(x) for x, _ in lines.values()):
-            plot = plot_svg("beyond distance and habit", "approach, m/s", unit, lines, (-1.0, 1.0), (-0.4, 0.4))
+            top = max(0.1, *(float(np.abs(y).max(initial=0.0)) for _, y in lines.values()))
+            plot = plot_svg("beyond distance and habit", "approach, m/s", unit, lines, (-1.0, 1.0), (-top, 1.6 * top))
             parts.append(f"<figure>{plot}</figure>")
     chased = summary["chasing"]
     parts.append(
@@ -130,7 +131,16 @@ def _reaction_table(rows: Mapping[str, Any]) -> str:
     if rows.get("ratio") is None:
         return table
     low, high = rows["ratio_interval"]
-    return f"{table}<p>Simulated over recorded: <b>{rows['ratio']:.2f}</b> ({low:.2f} to {high:.2f}).</p>"
+    doubt = "" if rows["recordings_tell"] else " The recordings are too few to tell their own size from 0."
+    beyond = ", ".join(
+        f"{who} {rows[f'{who}_beyond_hidden']:+.3f} ({part[0]:+.3f} to {part[1]:+.3f})"
+        for who in ("recorded", "simulated")
+        for part in [rows[f"{who}_beyond_hidden_interval"]]
+    )
+    return (
+        f"{table}<p>Simulated over recorded: <b>{rows['ratio']:.2f}</b> ({low:.2f} to {high:.2f}).{doubt} "
+        f"Beyond what an animal does that cannot perceive the observer: {beyond}.</p>"
+    )
 
 
 def _heat_maps(lives: Lives) -> str:
