@@ -17,7 +17,7 @@ from ats_sim.envs.closed_loop_report import write_report
 from ats_sim.geometry import look_at
 from ats_sim.home import Home, seal_home
 from ats_sim.recorded import Recording, write_recordings
-from tests.toy_home import ScriptedMind, make_toy_home, recorded_roots
+from tests.toy_home import ScriptedMind, make_toy_home, recorded_roots, toy_skeleton
 
 VOID = {"meta", "img", "br", "path", "text", "polyline", "link"}
 
@@ -139,6 +139,17 @@ def test_tracks_hold_what_the_world_did(watched: tuple[Lives, dict[str, Any], Pa
     joins = np.flatnonzero(track.joined)
     assert joins[0] == 0 and np.diff(joins).max() == 5
     assert np.isfinite(track.plan_inside).all()
+
+
+def test_a_home_without_recordings_is_watched_too(tmp_path: Path) -> None:
+    folder = make_toy_home(tmp_path / "toy")
+    (folder / "recordings.npz").unlink()
+    seal_home(folder, name="toy", skeleton=toy_skeleton(), T_home_scene=np.eye(4), provenance={}, metrics={})
+    lives = watch(Home.load(folder, require_policy=False), ScriptedMind(), ClosedLoopConfig(2, 3.0, 50))
+    summary = {"episodes": 2, "seconds": 3.0, **summarise(lives)}
+    write_report(tmp_path, lives, summary)
+    assert summary["compared"] == "sits" and summary["reaction"]["startle"]["moments, recorded"] is None
+    assert "Too few meetings to tell" in (tmp_path / "closed_loop.html").read_text()
 
 
 def test_heat_maps_show_where_points_are_and_nothing_elsewhere(watched: tuple[Lives, dict[str, Any], Path]) -> None:
