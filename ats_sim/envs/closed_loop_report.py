@@ -63,6 +63,7 @@ ABOUT_REACTION = (
     "Intervals are bootstrapped over videos or episodes.</p>"
 )
 FEWEST_SHOWN = 20
+BEST_AT_ZERO = ("foot_skate_mean", "penetration_p99", "gap_p95")
 FAR = 2.0
 """Ratios beyond this factor are marked."""
 
@@ -182,14 +183,19 @@ def _figures(lives: Lives, summary: Mapping[str, Any]) -> str:
     for key, title in SHOWN:
         values = [summary[name].get(key) for name in names]
         ratio = summary["ratios"].get(key)
-        rows.append([title, *("" if value is None else f"{value:.3g}" for value in values), _ratio(ratio)])
-    return _table(["", *names, f"{like} / recorded"], rows)
+        cells = ("" if value is None else f"{value:.3g}" for value in values)
+        rows.append([title, *cells, _ratio(ratio, best_at_zero=key in BEST_AT_ZERO)])
+    lengths = [summary[name].get("track_seconds_median", 0.0) for name in ("recorded", like)]
+    return _table(["", *names, f"{like} / recorded"], rows) + (
+        f"<p>A recorded track lasts {lengths[0]:.0f} s, a simulated one {lengths[1]:.0f} s (medians): places, stops and "
+        "longest rests compare where these are alike.</p>"
+    )
 
 
-def _ratio(value: float | None) -> str:
+def _ratio(value: float | None, *, best_at_zero: bool) -> str:
     if value is None:
         return ""
-    near = 1.0 / FAR <= value <= FAR
+    near = value <= FAR and (best_at_zero or value >= 1.0 / FAR)
     return f"<span class={'near' if near else 'far'}>{value:.2f}</span>"
 
 
