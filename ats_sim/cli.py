@@ -36,8 +36,10 @@ def play(options: Flat[PlayOptions]) -> int:
     """Walk through a home: the animal lives there and reacts to you.
 
     With a screen this opens a window (H shows the keys). Without one, a scripted observer walks for 20 s and writes
-    play.mp4. With --replay a walk is done again and compared: exit code 1 where a state differs.
+    play.mp4. With --replay a walk is done again and compared: exit code 1 where a state differs. With --blind N you are
+    shown N clips and say of each whether the recorded or the simulated animal lives in it.
     """
+    from ats_sim.play.blind.run import blind_test
     from ats_sim.play.run import play as run
     from ats_sim.play.run import replay
 
@@ -45,6 +47,9 @@ def play(options: Flat[PlayOptions]) -> int:
         outcome = replay(options)
         print("\n".join(outcome.lines()))
         return OK if outcome.is_exact else PROBLEMS
+    if options.blind is not None or options.answers is not None:
+        print("\n".join(blind_test(options).lines()))
+        return OK
     print("\n".join(run(options).lines()))
     return OK
 

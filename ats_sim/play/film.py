@@ -37,7 +37,7 @@ def walk_for_film(session: Session, options: PlayOptions, home_name: str) -> Sum
     """Let the scripted observer walk, write the film, and tell how it was."""
     path = options.record or Path("play.mp4")
     steps = round((options.seconds or SECONDS) * STEPS_PER_SECOND)
-    width, height = _film_size(session, options)
+    width, height = film_size(session.renderer.backend, options)
     pictures = PICTURES_PER_STEP.get(session.renderer.backend, 1)
     walker = Walker(session.world.observer.clearance, OBSERVER.radius, OBSERVER.run_speed, *CALM)
     # The stance that allows the script's highest speed; its slower parts ask for a share of it.
@@ -63,10 +63,10 @@ def walk_for_film(session: Session, options: PlayOptions, home_name: str) -> Sum
     )
 
 
-def _film_size(session: Session, options: PlayOptions) -> tuple[int, int]:
-    """The chosen size, or a smaller one of its shape where drawing is slow."""
+def film_size(backend: str, options: PlayOptions) -> tuple[int, int]:
+    """The chosen size, or a smaller one of its shape where the backend draws slowly."""
     width, height = options.pixels
-    if session.renderer.backend == "moderngl" or width <= SLOW_SIZE:
+    if backend == "moderngl" or width <= SLOW_SIZE:
         return width, height
     return SLOW_SIZE, max(48, round(height * SLOW_SIZE / width))
 

@@ -10,6 +10,9 @@ from typing import Literal
 
 from ats_sim.errors import ConfigError
 
+CLIP_SECONDS = 6.0
+MOST_CLIPS = 1000
+
 
 @dataclass(frozen=True)
 class PlayOptions:
@@ -20,7 +23,7 @@ class PlayOptions:
     record: Path | None = None
     """Film to write (.mp4). Without a screen play.mp4 is written unless another name is given."""
     seconds: float | None = None
-    """Length of the walk; without a screen 20 s, in a window until you leave."""
+    """Length of the walk; without a screen 20 s, in a window until you leave. With --blind, of a clip: 6 s."""
     headless: bool = False
     """Let a scripted observer walk and write a film, even where there is a screen."""
     agents: int = 1
@@ -31,6 +34,12 @@ class PlayOptions:
     """File to write the walk to, line by line (.jsonl); --replay walks it again."""
     replay: Path | None = None
     """Walk that --log wrote: it is done again without a screen, and every state is compared, bit for bit."""
+    blind: int | None = None
+    """Show so many clips of the recorded or the simulated animal and ask which it is; with --headless, write them."""
+    ratings: Path = Path("ratings.json")
+    """With --blind: file of your answers; a test that was left goes on with it. Written clips and key go beside it."""
+    answers: Path | None = None
+    """Sheet of somebody's answers to written clips (.csv): it is scored by the key that belongs to --ratings."""
     size: str = "960x600"
     """Picture size, WIDTHxHEIGHT."""
     renderer: Literal["auto", "moderngl", "raycast"] = "auto"
@@ -43,9 +52,31 @@ class PlayOptions:
             raise ConfigError(f"--record {self.record}: the film is H.264, so its name must end in .mp4.")
         if self.replay is not None and (self.log is not None or self.seconds is not None):
             raise ConfigError("--replay does what was written down, all of it: leave out --log and --seconds.")
+        if self.seed < 0:
+            raise ConfigError(f"--seed {self.seed}: must not be negative.")
+        self._check_blind()
         width, height = self.pixels
         if not (64 <= width <= 4096 and 48 <= height <= 4096):
             raise ConfigError(f"--size {self.size}: must lie between 64x48 and 4096x4096.")
+
+    def _check_blind(self) -> None:
+        if self.answers is not None and self.blind is not None:
+            raise ConfigError("--answers scores what was asked before: leave out --blind.")
+        if self.ratings.suffix.lower() != ".json":
+            raise ConfigError(f"--ratings {self.ratings}: its name must end in .json.")
+        if self.blind is None:
+            return
+        if not 1 <= self.blind <= MOST_CLIPS:
+            raise ConfigError(f"--blind {self.blind}: must lie between 1 and {MOST_CLIPS}.")
+        if self.replay is not None or self.log is not None or self.record is not None or self.agents != 1:
+            raise ConfigError("--blind shows clips of one animal: leave out --replay, --log, --record and --agents.")
+        if not 1.0 <= self.clip_seconds <= 60.0:
+            raise ConfigError(f"--seconds {self.seconds}: a clip of --blind must last 1 to 60 s.")
+
+    @property
+    def clip_seconds(self) -> float:
+        """Length of a clip of the blind test."""
+        return CLIP_SECONDS if self.seconds is None else self.seconds
 
     @property
     def pixels(self) -> tuple[int, int]:
