@@ -187,8 +187,8 @@ def _figures(lives: Lives, summary: Mapping[str, Any]) -> str:
         rows.append([title, *cells, _ratio(ratio, best_at_zero=key in BEST_AT_ZERO)])
     lengths = [summary[name].get("track_seconds_median", 0.0) for name in ("recorded", like)]
     return _table(["", *names, f"{like} / recorded"], rows) + (
-        f"<p>A recorded track lasts {lengths[0]:.0f} s, a simulated one {lengths[1]:.0f} s (medians): places, stops and "
-        "longest rests compare where these are alike.</p>"
+        f"<p>A recorded track lasts {lengths[0]:.0f} s, a simulated one {lengths[1]:.0f} s (medians): places, stops "
+        "and longest rests compare where these are alike.</p>"
     )
 
 
