@@ -45,6 +45,8 @@ class Agent:
         """(8, 4, 4) root poses, the last is now."""
         self.joints = np.zeros((PAST, joints, 3))
         """(8, J, 3) joint rotations, the last is now."""
+        self.drawn = np.zeros((PAST, joints, 3))
+        """(8, J, 3) the same as the mind drew them: it knows nothing of the steps that its legs take."""
         self.plan: Plan | None = None
         """The running plan."""
         self.executed = 0
@@ -64,6 +66,7 @@ class Agent:
         """Begin anew with a history: root poses (8, 4, 4) and joint rotations (8, J, 3), the last is now."""
         self.roots = np.array(roots, dtype=np.float64)
         self.joints = np.array(joints, dtype=np.float64)
+        self.drawn = self.joints.copy()
         self.plan, self.executed, self.blocked_frames = None, 0, 0
         self._must_plan = True
         self._seam = Seam.none(self.footing.skeleton.num_joints)
@@ -113,8 +116,8 @@ class Agent:
 
     @property
     def history(self) -> AgentHistory:
-        """Copy of the last 8 frames."""
-        return AgentHistory(self.roots.copy(), self.joints.copy())
+        """Copy of the last 8 frames, as the mind knows them."""
+        return AgentHistory(self.roots.copy(), self.drawn.copy())
 
     def wants_plan(self, replan_every: int) -> bool:
         """Whether a new plan is due: none yet, asked for, its time has come, used up, or blocked for a while."""
@@ -142,7 +145,7 @@ class Agent:
 
     def adopt(self, plan: Plan) -> None:
         """Follow a new plan from the next step on."""
-        self._seam = Seam.between(self.roots, self.joints, plan)
+        self._seam = Seam.between(self.roots, self.drawn, plan)
         self.plan = plan
         self.executed = 0
         self.blocked_frames = 0
@@ -162,7 +165,7 @@ class Agent:
             ahead = walked(self.footing, self._walked, plan, self._seam, self.executed, count, near)
             self._walked = _joined(self._walked, ahead)
         self._now += 1
-        self._remember(self._walked.roots[self._now], self._walked.joints[self._now])
+        self._remember()
         self.blocked_frames = self.blocked_frames + 1 if self.blocked else 0
         self.executed += 1
         self._advance_forced_path()
@@ -171,16 +174,16 @@ class Agent:
         """End the last step at a root pose (4, 4) and joint rotations (J, 3) that physics made of what was planned."""
         aside = math.dist(root[:3, 3], self.roots[-1, :3, 3]) > PUSHED_ASIDE
         self.blocked_frames += int(aside and not self.blocked)
-        before = _cut(self._walked, self._now - 1, self._now)
-        self._walked = _joined(before, moved(self.footing, before, root, joints, aside or self.blocked))
+        before, meant = _cut(self._walked, self._now - 1, self._now), _cut(self._walked, self._now, self._now + 1)
+        self._walked = _joined(before, moved(self.footing, before, meant, root, joints, aside or self.blocked))
         self._now = 1
-        self.roots = np.concatenate([self.roots[:-1], root[None]])
-        self.joints = np.concatenate([self.joints[:-1], joints[None]])
+        for history in ("roots", "joints", "drawn"):
+            setattr(self, history, np.concatenate([getattr(self, history)[:-1], getattr(self._walked, history)[-1:]]))
 
     def _stay(self) -> None:
         self._walked = standing(self.footing, self.roots[[-1, -1]], self.joints[[-1, -1]])
         self._now = 1
-        self._remember(self.roots[-1], self.joints[-1])
+        self._remember()
 
     def _is_near(self, plan: Plan, disc: Disc) -> bool:
         """Whether somebody is about where this agent is or means to be next."""
@@ -195,9 +198,12 @@ class Agent:
         self._walked = _cut(self._walked, first, self._now + 1)
         self._now -= first
 
-    def _remember(self, root: Array, joints: Array) -> None:
-        self.roots = np.concatenate([self.roots[1:], root[None]])
-        self.joints = np.concatenate([self.joints[1:], joints[None]])
+    def _remember(self) -> None:
+        """Take the stretch's present frame into the history."""
+        walked, now = self._walked, slice(self._now, self._now + 1)
+        self.roots = np.concatenate([self.roots[1:], walked.roots[now]])
+        self.joints = np.concatenate([self.joints[1:], walked.joints[now]])
+        self.drawn = np.concatenate([self.drawn[1:], walked.drawn[now]])
 
     def _advance_forced_path(self) -> None:
         """A forced path is walked once: its begin moves along, and at its end the agent is free again."""
@@ -221,7 +227,12 @@ class Agent:
     def state(self) -> dict[str, Array]:
         """Everything the agent's future depends on, as named arrays."""
         counts = [self.executed, self.blocked_frames, self.forced_left, int(self._must_plan), self._now]
-        stored = {"roots": self.roots, "joints": self.joints, "counts": np.array(counts, dtype=np.int64)}
+        stored = {
+            "roots": self.roots,
+            "joints": self.joints,
+            "drawn": self.drawn,
+            "counts": np.array(counts, dtype=np.int64),
+        }
         stored |= {f"seam_{name}": value for name, value in vars(self._seam).items()}
         stored |= {f"walked_{name}": value for name, value in self._walked.state().items()}
         if self.plan is not None:
@@ -237,6 +248,7 @@ class Agent:
         joints = self.footing.skeleton.num_joints
         self.roots = checked("roots", stored["roots"], (PAST, 4, 4)).copy()
         self.joints = checked("joints", stored["joints"], (PAST, joints, 3)).copy()
+        self.drawn = checked("drawn", stored["drawn"], (PAST, joints, 3)).copy()
         counts = checked("counts", stored["counts"], (5,), dtype=np.int64)
         self.executed, self.blocked_frames, self.forced_left = (int(count) for count in counts[:3])
         self._must_plan = bool(counts[3])

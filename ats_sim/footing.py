@@ -13,6 +13,7 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.home import Home
+from ats_sim.legs import Legs
 from ats_sim.skeleton import Skeleton
 from ats_sim.volume import PerceptionVolume
 
@@ -40,6 +41,8 @@ class Footing:
     """(J,) metres that each joint keeps from what is solid: the root a little, the rest none."""
     shown: Array
     """(S,) joints that stand for the body when asking what is seen."""
+    legs: Legs | None
+    """What it walks on; None for a body without pairs of legs."""
     sole: float
     """Metres from the lowest paw's joint to the ground, above which nothing carries the body."""
 
@@ -50,7 +53,7 @@ class Footing:
         room = np.zeros(skeleton.num_joints)
         room[0] = root_margin(volume)
         feet = foot_joints(skeleton)
-        return cls(volume, skeleton, feet, room, seen_joints(skeleton), _sole(home, feet))
+        return cls(volume, skeleton, feet, room, seen_joints(skeleton), Legs.of(home, feet), _sole(home, feet))
 
     @property
     def margin(self) -> float:

@@ -159,7 +159,7 @@ def _perceptions(thinkers: Sequence[Thinker]) -> list[Perception]:
     perceptions = []
     for thinker in thinkers:
         agent = thinker.agent
-        key = agent.roots.tobytes() + agent.joints.tobytes() + thinker.others.tobytes()
+        key = agent.roots.tobytes() + agent.drawn.tobytes() + thinker.others.tobytes()
         if key not in known:
             known[key] = perceive(agent.footing.volume, agent.history, thinker.others)
         perceptions.append(known[key])

@@ -13,6 +13,7 @@ import numpy as np
 
 from ats_sim.arrays import Array, checked
 from ats_sim.footing import FALL, Footing
+from ats_sim.gait import standing_paws, steps
 from ats_sim.geometry import exp_so3, log_so3, rigid
 from ats_sim.perception import FUTURE, HZ
 from ats_sim.plan import Plan
@@ -39,6 +40,8 @@ class Stretch:
     """(K, 4, 4) root poses."""
     joints: Array
     """(K, J, 3) joint rotations, axis-angle."""
+    drawn: Array
+    """(K, J, 3) the same as the mind drew them, before the legs stepped."""
     positions: Array
     """(K, J, 3) joint positions, metres."""
     distances: Array
@@ -49,6 +52,8 @@ class Stretch:
     """(K,) m/s that standing feet slide."""
     blocked: Array
     """(K,) whether something solid kept the body from its plan."""
+    paws: Array
+    """(K, F, 4) what each paw does, see `gait.Steps`; F is 0 for a body without legs."""
 
     def __len__(self) -> int:
         return len(self.roots)
@@ -64,10 +69,12 @@ class Stretch:
         shapes: dict[str, tuple[int, ...]] = {
             "roots": (count, 4, 4),
             "joints": (count, joints, 3),
+            "drawn": (count, joints, 3),
             "positions": (count, joints, 3),
             "distances": (count, joints),
             "velocities": (count, 6),
             "foot_skate": (count,),
+            "paws": (count, stored["paws"].shape[1], 4),
         }
         arrays = {name: checked(name, stored[name], shape).copy() for name, shape in shapes.items()}
         return cls(blocked=checked("blocked", stored["blocked"], (count,), dtype=bool).copy(), **arrays)
@@ -76,13 +83,20 @@ class Stretch:
 def standing(footing: Footing, roots: Array, joints: Array) -> Stretch:
     """The stretch of a body that takes given poses: roots (K, 4, 4) and joint rotations (K, J, 3); K is at least 2."""
     positions = footing.skeleton.forward_kinematics(roots, joints)[..., :3, 3]
-    return _measured(footing, None, roots, joints, positions, np.zeros(len(roots), dtype=bool))
+    still = np.zeros(len(roots), dtype=bool)
+    return _measured(footing, None, roots, joints, joints, positions, still, _standing_paws(footing, positions))
 
 
-def moved(footing: Footing, before: Stretch, root: Array, joints: Array, blocked: bool) -> Stretch:
-    """One frame in which something else than the plan put the body: root (4, 4) and joint rotations (J, 3)."""
+def moved(footing: Footing, before: Stretch, meant: Stretch, root: Array, joints: Array, blocked: bool) -> Stretch:
+    """One frame in which something else than the plan put the body: root (4, 4) and joint rotations (J, 3).
+
+    What was meant, one frame too, still says what the paws are up to and where the mind has the legs.
+    """
     positions = footing.skeleton.forward_kinematics(root[None], joints[None])[..., :3, 3]
-    return _measured(footing, before, root[None], joints[None], positions, np.array([blocked]))
+    drawn = joints[None].copy()
+    if footing.legs is not None:
+        drawn[:, footing.legs.chains] = meant.drawn[:, footing.legs.chains]
+    return _measured(footing, before, root[None], joints[None], drawn, positions, np.array([blocked]), meant.paws)
 
 
 def walked(
@@ -110,9 +124,13 @@ def walked(
     )
     places = _unhindered(footing, before, wanted) if not obstacles else None
     if places is not None:
-        roots = rigid(rotations, places)
-        return _measured(footing, before, roots, joints, poses + places[:, None], np.zeros(count, dtype=bool))
-    return _stepwise(footing, before, wanted, obstacles)
+        roots, blocked = rigid(rotations, places), np.zeros(count, dtype=bool)
+        return _stepped(footing, before, wanted, roots, joints, poses + places[:, None], blocked)
+    taken = _Steps(footing, before, wanted, obstacles)
+    for frame in range(count):
+        taken.take(frame)
+    off = np.linalg.norm(taken.roots[:, :3, 3] - wanted.places, axis=-1) > STRAYED
+    return _stepped(footing, before, wanted, taken.roots, taken.joints, taken.positions, taken.stopped | off)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,13 +167,26 @@ def _unhindered(footing: Footing, before: Stretch, wanted: _Wanted) -> Array | N
     return None if hanging.any() or not footing.fits(distances).all() else places
 
 
-def _stepwise(footing: Footing, before: Stretch, wanted: _Wanted, obstacles: tuple[Disc, ...]) -> Stretch:
-    """Walk frame by frame, each from where the last one really ended."""
-    steps = _Steps(footing, before, wanted, obstacles)
-    for frame in range(len(wanted.places)):
-        steps.take(frame)
-    off = np.linalg.norm(steps.roots[:, :3, 3] - wanted.places, axis=-1) > STRAYED
-    return _measured(footing, before, steps.roots, steps.joints, steps.positions, steps.stopped | off)
+def _stepped(
+    footing: Footing, before: Stretch, wanted: _Wanted, roots: Array, joints: Array, positions: Array, blocked: Array
+) -> Stretch:
+    """Put the paws where they step; a frame in which a bent leg would enter something keeps the mind's own legs."""
+    legs = footing.legs
+    if legs is None:
+        return _measured(footing, before, roots, joints, joints, positions, blocked, np.zeros((len(roots), 0, 4)))
+    past = (before.roots[-1], before.paws[-1])
+    gait = steps(legs, footing.volume, past, roots, positions[:, legs.feet], wanted.airborne)
+    bodies = footing.skeleton.forward_kinematics(roots, joints)
+    bent = legs.bent(bodies, joints, gait.places, gait.held)
+    stepped = footing.skeleton.forward_kinematics(roots, bent)[..., :3, 3]
+    fits = footing.fits(footing.distances(stepped))[:, None, None]
+    shown, places = np.where(fits, bent, joints), np.where(fits, stepped, positions)
+    return _measured(footing, before, roots, shown, joints, places, blocked, gait.states)
+
+
+def _standing_paws(footing: Footing, positions: Array) -> Array:
+    legs = footing.legs
+    return np.zeros((len(positions), 0, 4)) if legs is None else standing_paws(legs, positions)
 
 
 class _Steps:
@@ -163,7 +194,7 @@ class _Steps:
 
     def __init__(self, footing: Footing, before: Stretch, wanted: _Wanted, obstacles: tuple[Disc, ...]) -> None:
         self._footing, self._wanted, self._obstacles = footing, wanted, obstacles
-        self._root, self._joints, self._positions = before.roots[-1], before.joints[-1], before.positions[-1]
+        self._root, self._joints, self._positions = before.roots[-1], before.drawn[-1], before.positions[-1]
         self._momentum = math.dist(before.roots[-1, :3, 3], before.roots[-2, :3, 3])
         self.roots = rigid(wanted.rotations, wanted.places)
         self.joints = wanted.joints.copy()
@@ -201,7 +232,14 @@ class _Steps:
 
 
 def _measured(
-    footing: Footing, before: Stretch | None, roots: Array, joints: Array, positions: Array, blocked: Array
+    footing: Footing,
+    before: Stretch | None,
+    roots: Array,
+    joints: Array,
+    drawn: Array,
+    positions: Array,
+    blocked: Array,
+    paws: Array,
 ) -> Stretch:
     """A stretch with its figures; without a past, its first frame has been there for a while."""
     last_root, last_positions = (roots[0], positions[0]) if before is None else (before.roots[-1], before.positions[-1])
@@ -215,7 +253,7 @@ def _measured(
     moved = np.diff(path[:, :3, 3], axis=0)
     turned = log_so3(path[1:, :3, :3] @ np.swapaxes(path[:-1, :3, :3], -1, -2))
     velocities = np.concatenate([moved, turned], axis=-1) * HZ
-    return Stretch(roots, joints, positions, distances[1:], velocities, skate, blocked)
+    return Stretch(roots, joints, drawn, positions, distances[1:], velocities, skate, blocked, paws)
 
 
 def _strides(plan: Plan, frames: Array) -> Array:
