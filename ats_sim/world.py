@@ -16,6 +16,7 @@ from ats_sim.errors import ConfigError
 from ats_sim.footing import footing_of
 from ats_sim.geometry import Intrinsics
 from ats_sim.home import Home
+from ats_sim.likeness import HABITS, likeness_of
 from ats_sim.measures import DT, Measures, measure
 from ats_sim.moment import Moment, moment_between
 from ats_sim.observer import Observer, ObserverOptions, checked_action
@@ -82,6 +83,8 @@ class World:
         self._samples: list[Agent] = []  # further samples of the first agent beside a replay
         self._rngs = [np.random.Generator(np.random.PCG64(0)) for _ in self.agents]
         self._observer_past = np.zeros((PAST, 3))
+        self._likeness = likeness_of(home)
+        self._unlike = [0] * PAST  # habits of who filmed that the observer left, step by step
         self._starts = starts_of(home, self._footing, self.observer)
         _refuse_unknown(physics)
         kind = DynamicBodies if physics == "dynamic" else Bodies
@@ -97,6 +100,12 @@ class World:
     def stance(self) -> str:
         """How the observer moves: "walk", "run" or "crouch"."""
         return self.observer.stance
+
+    @property
+    def observer_unlike(self) -> float:
+        """Share (0 to 1) of the last 0.8 s' heights, speeds, turns and distances to the first agent that whoever filmed
+        the home did not show; 0 where nothing was recorded."""
+        return sum(self._unlike) / (HABITS * PAST)
 
     def set_stance(self, stance: str) -> None:
         """Let the observer walk, run or crouch from the next step on.
@@ -124,6 +133,7 @@ class World:
         self.ticks, self.replay = 0, opening.replay
         self._rngs = [np.random.Generator(np.random.PCG64(int(seed))) for seed in opening.seeds]
         self._observer_past = opening.place(self.observer)
+        self._unlike = [0] * PAST
         for agent, root, joint, steering in zip(
             self.agents, opening.roots, opening.joints, asked.steering, strict=True
         ):
@@ -163,6 +173,9 @@ class World:
         for sample in self._samples:
             sample.follow(bodies_of_others([sample], 0, feet))
         self._observer_past = np.concatenate([self._observer_past[1:], self.observer.eyes[None]])
+        if self._likeness is not None:
+            seen, pose, last = self.agents[0].T_world_root, self.observer.pose, self.observer.last_pose
+            self._unlike = [*self._unlike[1:], self._likeness.count_unlike(pose, last, seen)]
         self.ticks += 1
         if self.replay is not None:
             simulated = [self.agents[0], *self._samples]
@@ -235,6 +248,7 @@ class World:
             "observer_pose": self.observer.pose,
             "observer_last_pose": self.observer.last_pose,
             "observer_past": self._observer_past,
+            "observer_unlike": np.array(self._unlike),
         }
         for i, (agent, rng) in enumerate(zip([*self.agents, *self._samples], self._rngs, strict=True)):
             kind = f"agent{i}_" if i < len(self.agents) else f"sample{i - len(self.agents)}_"
@@ -286,6 +300,7 @@ class World:
         self.observer.pose = checked("observer_pose", stored["observer_pose"], (6,)).copy()
         self.observer.last_pose = checked("observer_last_pose", stored["observer_last_pose"], (6,)).copy()
         self._observer_past = checked("observer_past", stored["observer_past"], (PAST, 3)).copy()
+        self._unlike = [int(count) for count in checked("observer_unlike", stored["observer_unlike"], (PAST,))]
         replay = own_part(stored, "replay_")
         self.replay = Replay.from_state(replay, {r.name: r for r in self.home.recordings}) if replay else None
         self._samples = [self.agents[0].copy() for _ in range(self.replay.samples - 1)] if self.replay else []

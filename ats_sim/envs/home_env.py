@@ -63,8 +63,9 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
     Info, the same keys, types and shapes at every step: `time`; `goal (A, 3)`, `planned_path (A, 56, 3)`, `blocked`,
     `attention` (whom each agent attends to: 0 the observer, i + 1 agent i, -1 nobody), `distance`, `visibility`,
     `penetration`, `foot_skate`, `floating`, `in_reach`, `data_support` (seconds), `out_of_data`, each `(A,)`;
-    `observer_support`; `task`; `replay_active` and `replay`, which has `ade`, `minade` (m), `valid`, `finished` and
-    `real_position (3,)` of the recorded animal, zeros while nothing is replayed.
+    `observer_support` (seconds); `observer_unlike` (share of the last 0.8 s' eye heights, speeds, turns and distances
+    that whoever filmed the home did not show); `task`; `replay_active` and `replay`, which has `ade`, `minade` (m),
+    `valid`, `finished` and `real_position (3,)` of the recorded animal, zeros while nothing is replayed.
 
     `reset(options=...)` takes what `ats_sim.reset_options.read_reset_options` documents: start poses, goal, path,
     awareness, guidance, stance, replay.

@@ -34,6 +34,7 @@ def information(world: World, measures: Measures, terms: dict[str, float]) -> di
         "data_support": _floats(measures.data_support),
         "out_of_data": np.array(measures.out_of_data, dtype=np.bool_),
         "observer_support": float(measures.observer_support),
+        "observer_unlike": world.observer_unlike,
         "replay_active": world.replay is not None,
         "replay": _replay(world),
         "task": dict(terms),
