@@ -17,7 +17,7 @@ from ats_sim.errors import ConfigError
 from ats_sim.files import atomic_folder, read_json, sha256, write_json
 from ats_sim.play.blind.clips import RATE, Clip, in_view, lived, picture_of
 from ats_sim.play.blind.ratings import ANSWERS, Setup, read_rows, read_setup, truth_of
-from ats_sim.play.blind.scores import Scores
+from ats_sim.play.blind.scores import RECORDED, SIMULATED, Scores
 from ats_sim.play.film import film_size
 from ats_sim.progress import track
 from ats_sim.rendering.home_renderer import HomeRenderer
@@ -71,7 +71,13 @@ class Handout:
             f"{len(self.sealed)} clips: hand out {self.folder}/ (fill in {SHEET}: 1 recorded, 2 simulated, 0 cannot "
             f"tell), keep {self.key}",
             f"score: ats play --answers {self.folder / SHEET} --ratings {self.ratings}",
+            f"in view: the recorded animal {self._in_view(RECORDED)} of the time, the simulated one "
+            f"{self._in_view(SIMULATED)}; the camera followed the recorded one, which may tell",
         ]
+
+    def _in_view(self, truth: str) -> str:
+        shares = [one.in_view for one in self.sealed if one.truth == truth]
+        return f"{100.0 * sum(shares) / len(shares):.0f} %" if shares else "none"
 
 
 def places(ratings: Path) -> tuple[Path, Path]:

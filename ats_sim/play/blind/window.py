@@ -89,6 +89,8 @@ class _Screen:
         began = shown_since = time.perf_counter()
         replays = 0
         while True:
+            picture = int((time.perf_counter() - shown_since) * RATE)
+            self._draw(one, min(picture, len(one.moments) - 1))
             for key in self._keys():
                 if key in ANSWERS:
                     clip, seconds = one.clip, round(time.perf_counter() - began, 3)
@@ -99,8 +101,6 @@ class _Screen:
                     shown_since, replays = time.perf_counter(), replays + 1
                 if key in ("escape", "q"):
                     return None
-            picture = int((time.perf_counter() - shown_since) * RATE)
-            self._draw(one, min(picture, len(one.moments) - 1))
             clock.tick(RATE)
 
     def _keys(self) -> list[str]:
