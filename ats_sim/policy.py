@@ -190,7 +190,9 @@ class Policy:
         start = np.stack([draft.noise[row][stage] for row in rows]).astype(np.float32)
         inputs = {name: value[rows] for name, value in (draft.codes | guides).items()}
         call = self._denoiser(stage, inputs, draft.keep[rows], draft.guidance if stage in GUIDED else 1.0)
-        return self._normalisation.decode(stage, denoise(call, start, self._levels[stage]), draft.codes["current"][rows])
+        return self._normalisation.decode(
+            stage, denoise(call, start, self._levels[stage]), draft.codes["current"][rows]
+        )
 
     def _denoiser(self, stage: str, inputs: Signals, keep: Array, guidance: float) -> Callable[[Array, float], Array]:
         """The stage's network with its conditions bound; with guidance, both passes go as one batch."""
