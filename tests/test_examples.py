@@ -13,8 +13,8 @@ from ats_sim.geometry import look_at, quaternion_from_matrix
 from ats_sim.video import read_video
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-NEEDS = {"train_ppo": "stable_baselines3", "rollouts_ray": "ray"}
-RUNNABLE = ("scripted_observers", "futures", "replay_against_reality", "train_ppo", "rollouts_ray")
+NEEDS = {"train_ppo": "stable_baselines3", "rollouts_ray": "ray", "export_minari": "minari"}
+RUNNABLE = ("scripted_observers", "futures", "replay_against_reality", "train_ppo", "rollouts_ray", "export_minari")
 
 
 def run(name: str, *arguments: object, patch: pytest.MonkeyPatch) -> None:
