@@ -23,6 +23,7 @@ from ats_sim.models.config import TrainConfig
 from ats_sim.play.options import PlayOptions
 from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
 from ats_sim.reconstruction.config import ReconstructConfig
+from ats_sim.redaction import RedactOptions
 from ats_sim.viewer.options import ViewOptions
 
 OK, PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -164,22 +165,34 @@ def evaluate(
     return _show(scores)
 
 
-def check(path: Place[Path]) -> int:
+def check(path: Place[Path], redaction: Flat[RedactOptions], contents: bool = False) -> int:
     """Check a home or a capture completely; exit code 1 with every problem listed if there are any.
+
+    With --contents: say of every file of a home what it reveals about the people who live there. With --redact OUT:
+    write a copy without their photos and tracks, in which the animal lives on as before.
 
     Args:
         path: A home folder, a .zip of one, a capture folder, or "default" for the bundled home.
+        redaction: What a copy to give away keeps.
+        contents: List the files of a home and what they reveal.
     """
+    further = contents or redaction != RedactOptions()
     if (path / "capture.json").exists():
         from ats_sim.reconstruction.capture.format import check_capture
 
+        if further:
+            raise ConfigError(f"{path}: is a capture, the videos themselves; --contents and --redact are for homes")
         problems = check_capture(path)
     else:
         from ats_sim.home import check_home
         from ats_sim.policy import policy_problems
 
-        problems = check_home(str(path)) or policy_problems(str(path))
+        problems = check_home(str(path), require_policy=not further) or policy_problems(str(path))
     print("\n".join(problems) if problems else f"{path}: sound")
+    if further and not problems:
+        from ats_sim.redaction import describe_or_redact
+
+        print("\n".join(describe_or_redact(str(path), redaction)))
     return PROBLEMS if problems else OK
 
 

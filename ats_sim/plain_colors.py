@@ -59,8 +59,8 @@ def plain_colors(mesh: TriangleMesh, coloring: Coloring) -> TriangleMesh:
 def _face_colors(mesh: TriangleMesh) -> Array:
     """(F, 3) mean sRGB of each triangle, by a few points on it."""
     if mesh.uv is None or mesh.texture is None:
-        assert mesh.colors is not None
-        return np.asarray(mesh.colors[mesh.faces].mean(1, dtype=np.float64))
+        colors = np.zeros(mesh.vertices.shape) if mesh.colors is None else mesh.colors
+        return np.asarray(colors[mesh.faces].mean(1, dtype=np.float64))
     height, width = mesh.texture.shape[:2]
     corners, total = mesh.uv[mesh.faces].astype(np.float64), np.zeros((len(mesh.faces), 3))
     steps = [(i, j) for i in range(GRID) for j in range(GRID - i)]

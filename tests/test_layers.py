@@ -28,6 +28,8 @@ FLOORS = [
         "observer",
         "floor_maps",
         "likeness",
+        "contents",
+        "redaction",
     },
     {"policy"},
     {"seam", "sweep", "legs"},
