@@ -298,18 +298,13 @@ def test_a_folder_with_other_things_is_left_alone(folder: Path, tmp_path: Path) 
     assert (tmp_path / "ratings" / "thesis.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"blind": 0},
-        {"blind": 4, "agents": 2},
-        {"blind": 4, "seconds": 0.5},
-        {"blind": 4, "log": Path("walk.jsonl")},
-        {"blind": 4, "answers": Path("a.csv")},
-        {"ratings": Path("ratings.txt")},
-        {"seed": -1},
-    ],
-)
+WRONG: tuple[dict[str, Any], ...] = (
+    {"blind": 0}, {"blind": 4, "agents": 2}, {"blind": 4, "seconds": 0.5}, {"blind": 4, "log": Path("walk.jsonl")},
+    {"blind": 4, "answers": Path("a.csv")}, {"ratings": Path("ratings.txt")}, {"seed": -1},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         PlayOptions(**wrong)
