@@ -23,7 +23,7 @@ from ats_sim.models.config import TrainConfig
 from ats_sim.play.options import PlayOptions
 from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
 from ats_sim.reconstruction.config import ReconstructConfig
-from ats_sim.redaction import RedactOptions
+from ats_sim.redact_options import RedactOptions
 from ats_sim.viewer.options import ViewOptions
 
 OK, PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

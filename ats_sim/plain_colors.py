@@ -6,16 +6,15 @@ file itself, because colours then stand at the vertices.
 """
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.errors import ConfigError
 from ats_sim.mesh import TriangleMesh
+from ats_sim.redact_options import Coloring
 
-Coloring = Literal["none", "blurred"]
-"""none: every patch flat in its mean colour; blurred: the means washed into each other."""
 CELL = 0.5  # metres
 WASH = 0.35  # metres, the width of the Gaussian by which patches run into each other
 NEIGHBOURS = 12  # patches that a vertex takes its colour from

@@ -9,7 +9,7 @@ import re
 import shutil
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +23,14 @@ from ats_sim.gltf import write_scene
 from ats_sim.graph_metadata import without_metadata
 from ats_sim.home import Home, check_home, seal_home
 from ats_sim.manifest import is_collision
-from ats_sim.plain_colors import Coloring, plain_colors
+from ats_sim.plain_colors import plain_colors
 from ats_sim.recorded import FILE as RECORDINGS
+from ats_sim.redact_options import RedactOptions
 from ats_sim.volume import PerceptionVolume
 
 HARMLESS = ("method", "preset", "format")
 """Fields of provenance and metrics whose words stay; of all others numbers alone do."""
 GLB_HEADER = struct.Struct("<IIIII")
-
-
-@dataclass(frozen=True)
-class RedactOptions:
-    """What a home keeps when it is given away."""
-
-    redact: Path | None = None
-    """Folder to write a copy of the home to, without photos and tracks of people."""
-    texture: Coloring = "none"
-    """In place of the photos: one flat colour per patch of half a metre (none), or these washed together (blurred)."""
-    keep_recordings: bool = False
-    """Keep recordings.npz, the tracks of animal and camera; without it no video can be lived through again."""
 
 
 def describe_or_redact(path: str, options: RedactOptions) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "ats_sim"
 FLOORS = [
-    {"errors", "arrays", "files", "progress"},
+    {"errors", "arrays", "files", "progress", "redact_options"},
     {"geometry"},
     {"skeleton"},
     {"mesh", "volume", "graph_metadata"},

@@ -17,9 +17,10 @@ from ats_sim.gltf import read_scene, write_scene
 from ats_sim.graph_metadata import without_metadata
 from ats_sim.home import Home, check_home, seal_home
 from ats_sim.mesh import TriangleMesh
-from ats_sim.plain_colors import CELL, Coloring, plain_colors
+from ats_sim.plain_colors import CELL, plain_colors
 from ats_sim.policy import Policy
-from ats_sim.redaction import RedactOptions, redact_home
+from ats_sim.redact_options import Coloring, RedactOptions
+from ats_sim.redaction import redact_home
 from ats_sim.world import World
 
 SECRET = "/home/jane-doe/videos/kitchen"
