@@ -19,6 +19,7 @@ PATHS = re.compile(rb"(?:[A-Za-z]:)?(?:[/\\][A-Za-z0-9_.+-]{2,40}){3,}")
 MAILS = re.compile(rb"[A-Za-z0-9_.+-]{2,40}@[A-Za-z0-9-]{2,40}\.[A-Za-z]{2,12}")
 MAX_SCANNED = 64 * 2**20
 NOTHING = "nothing about people"
+WEIGHTS = "no words or pictures; weights that were learned from the videos"
 Description = tuple[str, str]
 """What a file is, and what it reveals."""
 
@@ -64,14 +65,11 @@ def contents_of(home: Home) -> list[Content]:
 
 def _describe(home: Home, name: str, path: Path) -> Description:
     if name != "home.json" and name not in home.files:
-        return (
-            "no part of the home: home.json does not list it",
-            "whatever is in it; a copy of the folder takes it along",
-        )
+        return "no part of the home: home.json does not list it", "whatever is in it, where the folder is copied"
     if is_collision(name):
         return _collision(path)
     if name.endswith(".onnx"):
-        return "a network of the animal's behaviour", NOTHING
+        return "a network of the animal's behaviour", WEIGHTS
     known: Mapping[str, Callable[[Home], Description]] = {
         "scene.glb": _scene,
         "agent.glb": _agent,
@@ -99,16 +97,19 @@ def _scene(home: Home) -> Description:
         grain = 1000.0 * (area / max(texels, 1.0)) ** 0.5
         photos = f"photos of every surface at {grain:.0f} mm a pixel: pictures, screens, letters, whatever lay around"
         return f"{what}, painted with a picture of {width} x {height}", f"{photos}; {shape}"
-    if mesh.colors is not None:
-        kinds = len(np.unique(mesh.colors, axis=0))
-        return f"{what}, {kinds} colours at {len(mesh.vertices)} corners", f"{shape}, and coarse colours"
-    return what, shape
+    if mesh.colors is None:
+        return what, shape
+    grain = 100.0 * (area / max(len(mesh.vertices), 1)) ** 0.5
+    told = "mean colours of half a metre" if "redacted" in home.provenance else f"photos at {grain:.0f} cm a pixel"
+    kinds = len(np.unique(mesh.colors, axis=0))
+    return f"{what}, {kinds} colours at {len(mesh.vertices)} corners", f"{told}; {shape}"
 
 
 def _agent(home: Home) -> Description:
     motions = [motion.name for motion in home.animations]
     seconds = sum(float(motion.time[-1] - motion.time[0]) for motion in home.animations)
-    what = f"the animal: its shape and colours, {len(motions)} recorded motions, {seconds:.0f} s"
+    coat = "colours" if home.agent.mesh.texture is None else "a picture of its coat"
+    what = f"the animal: its shape and {coat}, {len(motions)} recorded motions, {seconds:.0f} s"
     return what, f"how the animal looks, moves, and where it likes to be; named {_some(motions)}"
 
 
@@ -133,7 +134,7 @@ def _perception(home: Home) -> Description:
     heights = volume.observer_cameras[:, 2, 3]
     told = [
         f"coarse colours of everything ({names} per {size:.0f} cm; the animal perceives them)",
-        f"the floor plan, and where whoever filmed stood in {minutes:.0f} minutes",
+        f"the floor plan, where the animal was, and where whoever filmed stood in {minutes:.0f} minutes",
     ]
     if np.ptp(heights) > 0.0 or float(np.abs(heights).max()) > 0.0:
         low, high = np.percentile(heights, [1, 99])

@@ -165,6 +165,7 @@ def test_the_list_says_what_is_in_the_files(original: Home, redacted: Home) -> N
     after = {content.name: content for content in contents_of(redacted)}
     assert "camera" in said["perception.npz"].reveals and "camera" not in after["perception.npz"].reveals
     assert "coarse colours" in after["perception.npz"].reveals  # honest about what must stay
+    assert "photos" in said["scene.glb"].reveals and "half a metre" in after["scene.glb"].reveals
 
 
 def test_the_list_tells_how_fine_the_photos_are(original: Home, tmp_path: Path) -> None:
