@@ -1,13 +1,14 @@
 """A redacted home holds no photo, track or word of the people, and its animal lives on to the bit."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from toy_home import ScriptedMind, make_toy_home, toy_skeleton
+from toy_home import ScriptedMind, make_toy_home, toy_skeleton, toy_volume
 
 from ats_sim import cli
 from ats_sim.arrays import Array
@@ -35,6 +36,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Home:
     solid.write_text(f"# scanned by jane@doe.org from {SECRET}\n{solid.read_text()}")
     rig = folder / "agent.urdf"
     rig.write_text(rig.read_text().replace("<robot", f"<!-- {SECRET} -->\n<robot", 1))
+    rng, volume = np.random.default_rng(3), toy_volume()
+    cameras = volume.observer_cameras[rng.permutation(len(volume.observer_cameras))].copy()
+    cameras[:, 2, 3] = rng.uniform(1.2, 1.6, len(cameras))
+    replace(volume, observer_cameras=cameras).write(folder / "perception.npz")
     (folder / "report.html").write_text("<img src='kitchen.jpg'>")
     provenance = {"source": SECRET, "videos": ["janes kitchen"], "made": {"method": "classical", "frames": 7}}
     pose = np.eye(4)
@@ -72,6 +77,7 @@ def test_words_tracks_and_foreign_files_are_gone(original: Home, redacted: Home)
 def test_cameras_keep_their_floor_points_without_height_direction_and_order(original: Home, redacted: Home) -> None:
     before, after = original.perception.observer_cameras, redacted.perception.observer_cameras
     kept = sorted(map(tuple, before[:, :2, 3].tolist()))
+    assert kept != list(map(tuple, before[:, :2, 3].tolist())) and (before[:, 2, 3] > 1.0).all()
     assert [tuple(point) for point in after[:, :2, 3].tolist()] == kept
     assert (after[:, 2, 3] == 0.0).all() and (after[:, :3, :3] == np.eye(3)).all()
 
@@ -246,6 +252,18 @@ def test_flat_patches_hold_the_mean_of_what_was_there() -> None:
     wanted = 0.5 * (40 + 10 * i + 80 + 30 * j)
     assert np.abs(plain.colors[plain.faces].mean(1)[:, 0] - wanted).max() < 4.0
     np.testing.assert_allclose(plain.face_normals(), wall(picture).face_normals(), atol=1e-7)
+
+
+def test_a_wash_fades_where_flat_patches_step() -> None:
+    picture = np.zeros((TEXELS, TEXELS, 3), np.uint8)
+    picture[:, TEXELS // 2 :] = 240
+    faded = plain_colors(wall(picture), "blurred")
+    assert faded.colors is not None
+    assert 5 < np.ptp(faded.colors[faded.faces][..., 0], axis=1).max() < 60  # levels within 5 cm
+    assert np.ptp(faded.colors[:, 0]) > 200
+    flat = plain_colors(wall(picture), "none")
+    assert flat.colors is not None
+    assert np.unique(flat.colors).tolist() == [0, 240]
 
 
 def test_walls_that_face_other_ways_do_not_mix() -> None:
