@@ -150,7 +150,8 @@ class Agent:
         self.executed = 0
         self.blocked_frames = 0
         self._must_plan = False
-        self._keep_last_moments()
+        # At once, while the agent thinks: the steps to come are then cheap, unless others get in the way.
+        self._walk_ahead(plan, ())
 
     def follow(self, obstacles: Sequence[Disc] = ()) -> None:
         """Walk one frame of the plan, around others who may not be walked into."""
@@ -160,10 +161,7 @@ class Agent:
             return
         near = tuple(disc for disc in obstacles if self._is_near(plan, disc))
         if near or self._now + 1 >= len(self._walked):
-            count = 1 if near else max(1, min(self.horizon, FUTURE) - self.executed)
-            self._keep_last_moments()
-            ahead = walked(self.footing, self._walked, plan, self._seam, self.executed, count, near)
-            self._walked = _joined(self._walked, ahead)
+            self._walk_ahead(plan, near)
         self._now += 1
         self._remember()
         self.blocked_frames = self.blocked_frames + 1 if self.blocked else 0
@@ -192,11 +190,17 @@ class Agent:
         here, there = self.roots[-1, :2, 3], plan.path[min(self.executed, FUTURE - 1)]
         return min(math.hypot(here[0] - x, here[1] - y), math.hypot(there[0] - x, there[1] - y)) < reach
 
-    def _keep_last_moments(self) -> None:
-        """Forget frames that were worked out ahead: they were of another plan, or did not reckon with others."""
+    def _walk_ahead(self, plan: Plan, near: tuple[Disc, ...]) -> None:
+        """Work out the frames until the next plan, one alone where others are near, who move themselves.
+
+        Frames that were worked out before are forgotten: they were of another plan, or did not reckon with others.
+        """
         first = max(self._now - 1, 0)
-        self._walked = _cut(self._walked, first, self._now + 1)
+        past = _cut(self._walked, first, self._now + 1)
         self._now -= first
+        count = 1 if near else max(1, min(self.horizon, FUTURE) - self.executed)
+        ahead = walked(self.footing, past, plan, self._seam, self.executed, count, near)
+        self._walked = _joined(past, ahead)
 
     def _remember(self) -> None:
         """Take the stretch's present frame into the history."""

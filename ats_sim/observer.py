@@ -5,7 +5,7 @@ an animal. All of it is scalar arithmetic on flat maps: an observer is moved far
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -15,6 +15,7 @@ from ats_sim.arrays import Array, checked
 from ats_sim.errors import ActionError, ArrayError, ConfigError
 from ats_sim.floor_maps import FlatMap, floor_maps
 from ats_sim.geometry import rigid
+from ats_sim.perception import PAST
 from ats_sim.volume import PerceptionVolume
 
 Stance = Literal["walk", "run", "crouch"]
@@ -80,6 +81,8 @@ class Observer:
         """(6,) x, y, yaw, pitch, floor height, eyes above the floor; metres and radians."""
         self.last_pose = self.pose.copy()
         """(6,) the pose one step earlier."""
+        self.track = np.repeat(self.eyes[None], PAST, axis=0)
+        """(8, 3) where the eyes were, the last is now."""
 
     def place(self, x: float, y: float, yaw: float, pitch: float = 0.0) -> None:
         """Stand somewhere at rest, on the main floor or what lies on it, in the stance `walk`."""
@@ -87,6 +90,7 @@ class Observer:
         floor = self._maps.ground(0.0).at(x, y)
         self.pose = np.array([x, y, yaw, pitch, floor, self.options.eye_height], dtype=np.float64)
         self.last_pose = self.pose.copy()
+        self.track = np.repeat(self.eyes[None], PAST, axis=0)
 
     def take_stance(self, stance: str) -> None:
         """Walk, run or crouch from the next step on.
@@ -114,7 +118,6 @@ class Observer:
             obstacles: What else may not be walked into.
         """
         forward, left, turn, look = action.tolist()
-        self.last_pose = self.pose
         x, y, yaw, pitch, floor, eyes = self.pose.tolist()
         options = self.options
         yaw = _wrapped(yaw + turn * options.yaw_rate * self._dt)
@@ -127,7 +130,7 @@ class Observer:
             x, y = self._swept(_Walk(self._room(floor, eyes), obstacles, options.radius), x, y, step)
         ground = self._maps.ground(floor).at(x, y)
         # Feet are on the step at once; the eyes stay where they are and follow with the next steps.
-        self.pose = np.array([x, y, yaw, pitch, ground, max(eyes + floor - ground, LOWEST_EYES)])
+        self._be(np.array([x, y, yaw, pitch, ground, max(eyes + floor - ground, LOWEST_EYES)]))
 
     def stand_at(self, T_world_camera: Array) -> None:
         """Be where a recorded camera (4, 4) was, whatever stands there: place, height and direction, without roll."""
@@ -135,8 +138,19 @@ class Observer:
         x, y, z = T_world_camera[:3, 3].tolist()
         floor = self._maps.ground(float(self.pose[FLOOR])).at(x, y)
         yaw, pitch = math.atan2(ahead[1], ahead[0]), math.asin(min(max(float(ahead[2]), -1.0), 1.0))
-        self.last_pose = self.pose
-        self.pose = np.array([x, y, yaw, pitch, floor, z - floor])
+        self._be(np.array([x, y, yaw, pitch, floor, z - floor]))
+
+    def state(self) -> dict[str, Array]:
+        """Everything its future depends on, as named arrays."""
+        stance = np.array(self.stance)
+        return {"stance": stance, "pose": self.pose, "last_pose": self.last_pose, "track": self.track}
+
+    def load_state(self, stored: Mapping[str, Array]) -> None:
+        """Continue from what `state` returned; raises KeyError, ArrayError or ConfigError where it makes no sense."""
+        pose, last = (checked(name, stored[name], (6,)).copy() for name in ("pose", "last_pose"))
+        self.track = checked("track", stored["track"], (PAST, 3)).copy()
+        self.take_stance(str(stored["stance"]))
+        self.pose, self.last_pose = pose, last
 
     @property
     def T_world_camera(self) -> Array:
@@ -166,6 +180,11 @@ class Observer:
         cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
         axes = np.array([[sy, sp * cy, cp * cy], [-cy, sp * sy, cp * sy], [0.0, -cp, sp]])
         return rigid(axes, np.array([x, y, floor + eyes]))
+
+    def _be(self, pose: Array) -> None:
+        """Take a pose (6,) as the next step's."""
+        self.last_pose, self.pose = self.pose, pose
+        self.track = np.concatenate([self.track[1:], self.eyes[None]])
 
     def _room(self, floor: float, eyes: float) -> FlatMap:
         # The body ends in a ball like a capsule, so that a step reaches under it without being a wall.

@@ -8,7 +8,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.errors import ConfigError
 from ats_sim.footing import Footing
-from ats_sim.observer import Observer, eyes_at
+from ats_sim.observer import Observer
 from ats_sim.perception import PAST
 from ats_sim.recorded import Recording
 from ats_sim.replay import Replay, find_recording
@@ -38,17 +38,13 @@ class Opening:
     seeds: Array
     """(A + K - 1,) seeds of the agents' minds, then of the replay's further samples."""
 
-    def place(self, observer: Observer) -> Array:
-        """Put the observer there; returns the track (8, 3) of its eyes up to now."""
+    def place(self, observer: Observer) -> None:
+        """Put the observer there, in a replay with the camera's last 0.8 s behind it."""
         observer.place(*self.observer)
-        past = np.repeat(eyes_at(observer.pose)[None], PAST, axis=0)
         if self.replay is not None:
-            cameras = self.replay.recording.T_world_camera[self.replay.past]
-            for camera in cameras[-2:]:
+            for camera in self.replay.recording.T_world_camera[self.replay.past]:
                 observer.stand_at(camera)
-            past = cameras[:, :3, 3].copy()
         observer.take_stance(self.stance)
-        return past
 
 
 def draw_opening(

@@ -123,36 +123,6 @@ def bodies_of_others(agents: Sequence[Agent], index: int, legs: Array) -> list[D
     return discs
 
 
-def imagine(
-    mind: Mind,
-    households: Sequence[Sequence[Agent]],
-    rngs: Sequence[Sequence[np.random.Generator]],
-    observer_past: Array,
-    legs: Array,
-    replan_every: int,
-    steps: int,
-) -> Array:
-    """Let households of agents live on, each by itself, beside an observer who stands still at a floor point (3,).
-
-    Returns:
-        (steps, N, A, 4, 4) root poses of N households of A agents.
-    """
-    frames = np.empty((steps, len(households), len(households[0]), 4, 4))
-    for step in range(steps):
-        everybody = [
-            thinker
-            for agents, sources in zip(households, rngs, strict=True)
-            for thinker in thinkers_of(agents, sources, observer_past)
-        ]
-        plan_due(mind, [thinker for thinker in everybody if thinker.agent.wants_plan(replan_every)])
-        for agents in households:
-            for index, agent in enumerate(agents):
-                agent.follow(bodies_of_others(agents, index, legs))
-        observer_past = np.concatenate([observer_past[1:], observer_past[-1:]])
-        frames[step] = [[agent.T_world_root for agent in agents] for agents in households]
-    return frames
-
-
 def _perceptions(thinkers: Sequence[Thinker]) -> list[Perception]:
     """What each agent perceives; agents with the same history share one object, which is then encoded once."""
     known: dict[bytes, Perception] = {}

@@ -3,7 +3,7 @@
 All that the future depends on is in `snapshot()`; continuing and restoring give the same bits, in another process too.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
@@ -14,6 +14,7 @@ from ats_sim.arrays import Array, checked
 from ats_sim.dynamics import DynamicBodies
 from ats_sim.errors import ConfigError
 from ats_sim.footing import footing_of
+from ats_sim.futures import futures
 from ats_sim.geometry import Intrinsics
 from ats_sim.home import Home
 from ats_sim.likeness import HABITS, likeness_of
@@ -21,9 +22,9 @@ from ats_sim.measures import DT, Measures, measure
 from ats_sim.moment import Moment, moment_between
 from ats_sim.observer import Observer, ObserverOptions, checked_action
 from ats_sim.opening import draw_opening
-from ats_sim.perception import HZ, PAST
+from ats_sim.perception import PAST
 from ats_sim.physics import Bodies
-from ats_sim.planning import AGENT_RADIUS, Mind, Thinker, attended, bodies_of_others, imagine, think, thinkers_of
+from ats_sim.planning import AGENT_RADIUS, Mind, Thinker, attended, bodies_of_others, think, thinkers_of
 from ats_sim.replay import Replay
 from ats_sim.reset_options import read_reset_options
 from ats_sim.snapshot import own_part, pack, pack_rng, unpack, unpack_rng
@@ -33,7 +34,6 @@ __all__ = ["Moment", "Physics", "World"]
 
 Physics = Literal["kinematic", "dynamic"]
 MAX_AGENTS = 16
-MAX_FUTURES, MAX_FUTURE_STEPS = 256, 600
 EYES = Intrinsics.from_fov(float(np.deg2rad(60.0)), 128, 96)
 
 
@@ -82,11 +82,11 @@ class World:
         """The video that is lived through again, if any."""
         self._samples: list[Agent] = []  # further samples of the first agent beside a replay
         self._rngs = [np.random.Generator(np.random.PCG64(0)) for _ in self.agents]
-        self._observer_past = np.zeros((PAST, 3))
         self._likeness = likeness_of(home)
         self._unlike = [0] * PAST  # habits of who filmed that the observer left, step by step
         self._starts = starts_of(home, self._footing, self.observer)
-        _refuse_unknown(physics)
+        if physics not in get_args(Physics):
+            raise ConfigError(f"physics={physics!r}: there is {', '.join(repr(one) for one in get_args(Physics))}")
         kind = DynamicBodies if physics == "dynamic" else Bodies
         height = options.eye_height + options.radius
         self._bodies = kind(home, num_agents=num_agents, observer_radius=options.radius, observer_height=height)
@@ -132,7 +132,7 @@ class World:
         opening = draw_opening(rng, asked, self._starts, self._footing, self.observer, self.home.recordings)
         self.ticks, self.replay = 0, opening.replay
         self._rngs = [np.random.Generator(np.random.PCG64(int(seed))) for seed in opening.seeds]
-        self._observer_past = opening.place(self.observer)
+        opening.place(self.observer)
         self._unlike = [0] * PAST
         for agent, root, joint, steering in zip(
             self.agents, opening.roots, opening.joints, asked.steering, strict=True
@@ -172,7 +172,6 @@ class World:
         self._move_bodies(feet)
         for sample in self._samples:
             sample.follow(bodies_of_others([sample], 0, feet))
-        self._observer_past = np.concatenate([self._observer_past[1:], self.observer.eyes[None]])
         if self._likeness is not None:
             seen, pose, last = self.agents[0].T_world_root, self.observer.pose, self.observer.last_pose
             self._unlike = [*self._unlike[1:], self._likeness.count_unlike(pose, last, seen)]
@@ -184,9 +183,9 @@ class World:
     def thinkers(self) -> list[Thinker]:
         """All agents that may be due to think, with what each attends to."""
         count = len(self.agents)
-        own = thinkers_of(self.agents, self._rngs[:count], self._observer_past)
+        own = thinkers_of(self.agents, self._rngs[:count], self.observer.track)
         shadows = zip(self._samples, self._rngs[count:], strict=True)
-        return own + [Thinker(sample, rng, self._observer_past) for sample, rng in shadows]
+        return own + [Thinker(sample, rng, self.observer.track) for sample, rng in shadows]
 
     def attention(self) -> Array:
         """(A,) whom each agent attends to: 0 the observer, i + 1 agent i, -1 nobody."""
@@ -228,27 +227,17 @@ class World:
         Raises:
             ConfigError: If there is no policy, or a number is out of range.
         """
-        steps = round(seconds * HZ)
-        if self.policy is None or not 1 <= n <= MAX_FUTURES or not 1 <= steps <= MAX_FUTURE_STEPS:
-            raise ConfigError(f"sample_futures(n={n}, seconds={seconds}): want a policy, n up to 256, up to 60 s")
-        # Copies of the generators are drawn from, so that looking ahead does not change what will happen.
-        sources = [unpack_rng(pack_rng(rng)) for rng in self._rngs[: len(self.agents)]]
-        households = [[agent.dreaming() for agent in self.agents] for _ in range(n)]
-        rngs = [_generators([source.integers(2**63) for source in sources]) for _ in range(n)]
-        past, legs = self._observer_past, self.observer.feet
-        frames = imagine(self.policy, households, rngs, past, legs, self.replan_every, steps)
-        return np.moveaxis(frames, 0, 2).copy()
+        if self.policy is None:
+            raise ConfigError("sample_futures: nobody has a mind here")
+        return futures(self.policy, self.agents, self._rngs, self.observer, self.replan_every, n, seconds)
 
     def state(self) -> dict[str, Array]:
         """Everything the future depends on, as named arrays."""
         stored: dict[str, Array] = {
             "home": np.array(self.home.fingerprint),
             "ticks": np.array(self.ticks),
-            "observer_stance": np.array(self.observer.stance),
-            "observer_pose": self.observer.pose,
-            "observer_last_pose": self.observer.last_pose,
-            "observer_past": self._observer_past,
-            "observer_unlike": np.array(self._unlike),
+            "unlike": np.array(self._unlike),
+            **{f"observer_{name}": value for name, value in self.observer.state().items()},
         }
         for i, (agent, rng) in enumerate(zip([*self.agents, *self._samples], self._rngs, strict=True)):
             kind = f"agent{i}_" if i < len(self.agents) else f"sample{i - len(self.agents)}_"
@@ -296,11 +285,8 @@ class World:
 
     def _take(self, stored: Mapping[str, Array]) -> None:
         self.ticks = int(stored["ticks"])
-        self.observer.take_stance(str(stored["observer_stance"]))
-        self.observer.pose = checked("observer_pose", stored["observer_pose"], (6,)).copy()
-        self.observer.last_pose = checked("observer_last_pose", stored["observer_last_pose"], (6,)).copy()
-        self._observer_past = checked("observer_past", stored["observer_past"], (PAST, 3)).copy()
-        self._unlike = [int(count) for count in checked("observer_unlike", stored["observer_unlike"], (PAST,))]
+        self.observer.load_state(own_part(stored, "observer_"))
+        self._unlike = [int(count) for count in checked("unlike", stored["unlike"], (PAST,))]
         replay = own_part(stored, "replay_")
         self.replay = Replay.from_state(replay, {r.name: r for r in self.home.recordings}) if replay else None
         self._samples = [self.agents[0].copy() for _ in range(self.replay.samples - 1)] if self.replay else []
@@ -334,12 +320,3 @@ class World:
         for i, agent in enumerate(self.agents):
             self._bodies.place_agent(i, agent.T_world_root, agent.joint_rotations)
         self._bodies.place_observer(self.observer.feet)
-
-
-def _refuse_unknown(physics: str) -> None:
-    if physics not in get_args(Physics):
-        raise ConfigError(f"physics={physics!r}: there is {', '.join(repr(one) for one in get_args(Physics))}")
-
-
-def _generators(seeds: Iterable[Any]) -> list[np.random.Generator]:
-    return [np.random.Generator(np.random.PCG64(int(seed))) for seed in seeds]

@@ -37,7 +37,7 @@ FLOORS = [
     {"stretch"},
     {"agent"},
     {"planning", "replay", "snapshot"},
-    {"measures", "starts", "reset_options", "moment"},
+    {"measures", "starts", "reset_options", "moment", "futures"},
     {"opening"},
     {"world"},
     {"envs"},

@@ -7,7 +7,7 @@ import torch
 from ats_sim.arrays import Array
 from ats_sim.denoising import STAGES, Normalisation, uniform_levels
 from ats_sim.models.hierarchy import Behaviour
-from ats_sim.models.onnx_export import OUTPUTS, graph_inputs
+from ats_sim.models.onnx_export import CALLS, OUTPUTS, graph_inputs
 from ats_sim.policy import FORMAT, GRAPHS, Policy
 
 
@@ -29,7 +29,7 @@ def torch_policy(
     normalisation: Normalisation,
     joint_names: Sequence[str],
     channels: Sequence[str],
-    calls: int = 4,
+    calls: Mapping[str, int] = CALLS,
     hidden: Sequence[str] = (),
 ) -> Policy:
     """The policy that an export of these networks would give."""
@@ -40,7 +40,7 @@ def torch_policy(
         "joint_names": joint_names,
         "channels": channels,
         "graphs": graphs,
-        "schedule": {"levels": {stage: uniform_levels(calls) for stage in STAGES}, "persistence_s": 4.0},
+        "schedule": {"levels": {stage: uniform_levels(calls[stage]) for stage in STAGES}, "persistence_s": 4.0},
         "hidden": hidden,
         "normalisation": normalisation.to_json(),
     }

@@ -19,6 +19,7 @@ from ats_sim.envs.keys import keys_to_action
 from ats_sim.envs.observations import StateLayout, observation_space
 from ats_sim.envs.options import RENDER_MODES, EnvOptions
 from ats_sim.envs.pictures import Pictures
+from ats_sim.envs.shared import shared_home, shared_mind
 from ats_sim.envs.situation import situation
 from ats_sim.envs.tasks import TASKS
 from ats_sim.errors import ArrayError, AtsError, ConfigError
@@ -93,8 +94,8 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         self.options = EnvOptions.read(options)
         """How it is set up."""
         self.render_mode = self.options.render_mode
-        opened = home if isinstance(home, Home) else Home.load(home, require_policy=policy is None)
-        self.world: World = self.options.build_world(opened, policy or _policy_of(opened))
+        opened = home if isinstance(home, Home) else shared_home(home, require_policy=policy is None)
+        self.world: World = self.options.build_world(opened, policy or shared_mind(opened))
         """The simulated world; `env.unwrapped.world` for those who want to look closer."""
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (4,), np.float32)
         self.observation_space = observation_space(opened, self.options)
@@ -272,9 +273,3 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         self._refuse_closed()
         if not self._is_reset:
             raise ResetNeeded(f"cannot call `{call}` before `reset`")
-
-
-def _policy_of(home: Home) -> Mind:
-    from ats_sim.policy import Policy
-
-    return Policy.load(home)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ats_sim.denoising import STAGES, Normalisation, uniform_levels
 from ats_sim.files import write_json
+from ats_sim.graph_metadata import without_metadata
 from ats_sim.models.encoders import CODE, MAP_CHANNELS
 from ats_sim.models.hierarchy import Behaviour
 from ats_sim.perception import FUTURE, PAST, PATCH_CELL, PATCH_SHAPE
@@ -144,6 +145,8 @@ def export_graph(path: Path, module: nn.Module, inputs: Shapes, outputs: Sequenc
             verbose=False,
         )
     _halve(path)
+    # The exporter writes the machine's file paths into every node; a home is given away.
+    path.write_bytes(without_metadata(path.read_bytes()))
 
 
 def round_weights(module: nn.Module) -> None:
