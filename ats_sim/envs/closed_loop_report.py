@@ -140,7 +140,8 @@ def _reaction_table(rows: Mapping[str, Any]) -> str:
     )
     return (
         f"{table}<p>Simulated over recorded: <b>{rows['ratio']:.2f}</b> ({low:.2f} to {high:.2f}).{doubt} "
-        f"Beyond what an animal does that cannot perceive the observer: {beyond}.</p>"
+        f"Beyond what an animal does that cannot perceive the observer: {beyond}, "
+        f"a ratio of <b>{rows['ratio_beyond_hidden']:.2f}</b>.</p>"
     )
 
 
