@@ -148,9 +148,10 @@ def reactions(lives: Lives) -> dict[str, dict[str, Any]]:
 
     `ratio` is simulated over recorded at the same recorded moments; where `recordings_tell` is False the recordings are
     too few to tell the recorded size from 0, and a ratio means nothing. `..._beyond_hidden` takes off what an animal
-    that cannot perceive the observer seems to do at those moments; for the bundled cat that comes to what its true mind
-    does, seeing less blind (`benchmarks/reaction_measure.py`), so it is the ratio to look at. Free episodes are beside it: an animal that lives on
-    for a minute meets its observers in other ways than the recorded one did.
+    that cannot perceive the observer seems to do at those moments. For the bundled cat that comes to what its true mind
+    shows when it sees and when it is blind (`benchmarks/reaction_measure.py`), so `ratio_beyond_hidden` is the one to
+    look at. Free episodes are beside it: an animal that lives on for a minute meets its observers in other ways than
+    the recorded one did.
     """
     rng = np.random.default_rng(0)
     groups: dict[str, Sequence[Moments]] = {f"moments, {name}": found for name, found in lives.anew.items()}
