@@ -181,7 +181,7 @@ def test_snapshots_pickles_and_copies_continue_the_same_episode(home: Path) -> N
 def test_a_spec_survives_json(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import ats_sim.envs.home_env as module
 
-    monkeypatch.setattr(module, "_policy_of", lambda opened: ScriptedMind())
+    monkeypatch.setattr(module, "shared_mind", lambda opened: ScriptedMind())
     load = module.Home.load
     monkeypatch.setattr(module.Home, "load", lambda path, require_policy=True: load(path, require_policy=False))
     made = gymnasium.make("ATSHome-v0", home=str(home), obs_mode="state", task="film", show=("plan", "support"))
