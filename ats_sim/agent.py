@@ -11,7 +11,8 @@ from ats_sim.footing import Footing
 from ats_sim.perception import FUTURE, PAST, AgentHistory
 from ats_sim.plan import Awareness, Plan
 from ats_sim.seam import Seam
-from ats_sim.stretch import BODY_RADIUS, Disc, Stretch, moved, standing, walked
+from ats_sim.sliding import Disc
+from ats_sim.stretch import BODY_RADIUS, Stretch, moved, standing, walked
 
 PATIENCE = 2  # blocked frames before another plan is asked for
 PUSHED_ASIDE = 0.1  # metres from where a step should have ended that count as blocked

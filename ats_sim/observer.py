@@ -16,6 +16,7 @@ from ats_sim.errors import ActionError, ArrayError, ConfigError
 from ats_sim.floor_maps import FlatMap, floor_maps
 from ats_sim.geometry import rigid
 from ats_sim.perception import PAST
+from ats_sim.sliding import Disc, Slide
 from ats_sim.volume import PerceptionVolume
 
 Stance = Literal["walk", "run", "crouch"]
@@ -23,15 +24,11 @@ STANCES: tuple[Stance, ...] = get_args(Stance)
 MAX_PITCH = math.radians(80.0)
 ACTION_SLACK = 1e-6
 SUBSTEP = 0.08  # metres; under half the body's least width, so that no wall fits between two checks
-SLIDES = 3
 SHIN = 0.25  # metres above the floor below which nothing stops a person: they step onto it
 STOOP = 0.25  # metres that the eyes sink or rise in a step
 LOWEST_EYES = 0.3  # metres above the floor
 X, Y, YAW, PITCH, FLOOR, EYES = range(6)
 """Entries of a pose."""
-
-Disc = tuple[float, float, float]
-"""x, y and radius (m) of something that the observer may not walk into."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +124,7 @@ class Observer:
             stride = options.speed_of(self.stance) * self._dt / max(1.0, math.hypot(forward, left))
             cosine, sine = math.cos(yaw) * stride, math.sin(yaw) * stride
             step = (cosine * forward - sine * left, sine * forward + cosine * left)
-            x, y = self._swept(_Walk(self._room(floor, eyes), obstacles, options.radius), x, y, step)
+            x, y = self._swept(Slide(self._room(floor, eyes), obstacles, options.radius), x, y, step)
         ground = self._maps.ground(floor).at(x, y)
         # Feet are on the step at once; the eyes stay where they are and follow with the next steps.
         self._be(np.array([x, y, yaw, pitch, ground, max(eyes + floor - ground, LOWEST_EYES)]))
@@ -200,63 +197,17 @@ class Observer:
         above = self._room(floor, wanted).at(x, y)
         return wanted if above >= min(here, self.options.radius) - 1e-9 else eyes
 
-    def _swept(self, walk: "_Walk", x: float, y: float, step: tuple[float, float]) -> tuple[float, float]:
+    def _swept(self, slide: Slide, x: float, y: float, step: tuple[float, float]) -> tuple[float, float]:
         """End of a walk by `step`, in short pieces, each of which may slide but never squeeze in."""
         length = math.hypot(*step)
         pieces = max(1, math.ceil(length / SUBSTEP))
         dx, dy = step[0] / pieces, step[1] / pieces
         for _ in range(pieces):
-            moved = walk.slid(x, y, dx, dy)
+            moved = slide.step(x, y, dx, dy)
             if moved is None:
                 break
             x, y = moved
         return x, y
-
-
-@dataclass(frozen=True, eq=False)
-class _Walk:
-    """What a step has to respect."""
-
-    room: FlatMap
-    obstacles: Sequence[Disc]
-    radius: float
-
-    def clearance(self, x: float, y: float) -> float:
-        """Metres around the axis, to the home and to everything else."""
-        nearest = self.room.at(x, y)
-        for ox, oy, radius in self.obstacles:
-            nearest = min(nearest, math.hypot(x - ox, y - oy) - radius)
-        return nearest
-
-    def outward(self, x: float, y: float) -> tuple[float, float]:
-        """Unit direction that gains room, away from whatever is nearest; (0, 0) where there is none."""
-        for ox, oy, radius in self.obstacles:
-            apart = math.hypot(x - ox, y - oy)
-            if apart > 1e-6 and apart - radius < self.room.at(x, y):
-                return (x - ox) / apart, (y - oy) / apart
-        return self.room.slope(x, y)
-
-    def slid(self, x: float, y: float, dx: float, dy: float) -> tuple[float, float] | None:
-        """Where a short piece of the walk ends, bent along what is in the way, or None if there is no way on.
-
-        A body that starts in a tight spot may stay as tight as it is, never tighter.
-        """
-        to_x, to_y = x + dx, y + dy
-        free = self.clearance(to_x, to_y)
-        if free >= self.radius:
-            return to_x, to_y
-        needed, length = min(self.radius, self.clearance(x, y)), math.hypot(dx, dy)
-        for _ in range(SLIDES):
-            lacking = needed - free
-            if lacking <= 1e-9:
-                return to_x, to_y
-            nx, ny = self.outward(to_x, to_y)
-            to_x, to_y = to_x + nx * (lacking + 1e-4), to_y + ny * (lacking + 1e-4)
-            reach = math.hypot(to_x - x, to_y - y)
-            if reach > length:
-                to_x, to_y = x + (to_x - x) * length / reach, y + (to_y - y) * length / reach
-            free = self.clearance(to_x, to_y)
-        return (to_x, to_y) if needed - free <= 1e-9 else None
 
 
 def eyes_at(pose: Array) -> Array:

@@ -11,7 +11,7 @@ from ats_sim.agent import Agent
 from ats_sim.arrays import Array
 from ats_sim.perception import Perception, perceive
 from ats_sim.plan import Awareness, Plan
-from ats_sim.stretch import Disc
+from ats_sim.sliding import Disc
 
 NOBODY, OBSERVER = -1, 0
 """Whom an agent may attend to; i + 1 stands for agent i."""
@@ -121,6 +121,12 @@ def bodies_of_others(agents: Sequence[Agent], index: int, legs: Array) -> list[D
         if other != index and abs(agent.T_world_root[2, 3] - height) < 2.0 * AGENT_RADIUS:
             discs.append((float(agent.T_world_root[0, 3]), float(agent.T_world_root[1, 3]), AGENT_RADIUS))
     return discs
+
+
+def agents_in_the_way(agents: Sequence[Agent], floor: float, eyes: float) -> list[Disc]:
+    """Agents that an observer may not walk into: those between the feet at a height (m) and the eyes above them."""
+    places = [agent.T_world_root[:3, 3].tolist() for agent in agents]
+    return [(x, y, AGENT_RADIUS) for x, y, z in places if floor < z < floor + eyes]
 
 
 def _perceptions(thinkers: Sequence[Thinker]) -> list[Perception]:

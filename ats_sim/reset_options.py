@@ -1,7 +1,7 @@
 """What a user may ask of the beginning of an episode, checked and turned into arrays."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,18 @@ def read_reset_options(options: Mapping[str, Any] | None, num_agents: int) -> Re
             "reset options: a replay begins where its video does; leave out observer_pose and agent_poses"
         )
     return ResetOptions(observer, poses, steering, _stance(given.get("stance", "walk")), replay)
+
+
+def changed(steering: Steering, changes: Mapping[str, Any]) -> Steering:
+    """What is imposed on an agent, with some of `awareness`, `goal`, `path`, `guidance` changed.
+
+    Raises:
+        ConfigError: If a change makes no sense.
+    """
+    if not set(changes) <= {"awareness", "goal", "path", "guidance"}:
+        raise ConfigError(f"steer: {sorted(changes)}, want any of awareness, goal, path, guidance")
+    asked = read_reset_options(changes, 1).steering[0]
+    return replace(steering, **{name: getattr(asked, name) for name in changes})
 
 
 def read_awareness(switches: object) -> Awareness:

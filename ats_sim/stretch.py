@@ -18,6 +18,7 @@ from ats_sim.geometry import exp_so3, log_so3, rigid
 from ats_sim.perception import FUTURE, HZ
 from ats_sim.plan import Plan
 from ats_sim.seam import Seam
+from ats_sim.sliding import Disc
 from ats_sim.sweep import swept, ways_are_free
 
 CATCH_UP = 0.05  # metres per frame that an agent may go beyond its plan's stride
@@ -27,9 +28,6 @@ CONTACT = 0.05  # metres between a foot joint and what is solid that count as st
 JUMP = 0.1  # metres that a plan's height varies within `JUMP_FRAMES` each way when it means to leave the ground
 JUMP_FRAMES = 4
 BODY_RADIUS = 0.08  # metres around the root that nobody else's body enters
-
-Disc = tuple[float, float, float]
-"""x, y and radius (m) of somebody who may not be walked into."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,6 @@ All that the future depends on is in `snapshot()`; continuing and restoring give
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -20,13 +19,13 @@ from ats_sim.home import Home
 from ats_sim.likeness import HABITS, likeness_of
 from ats_sim.measures import DT, Measures, measure
 from ats_sim.moment import Moment, moment_between
-from ats_sim.observer import Observer, ObserverOptions, checked_action
+from ats_sim.observer import FLOOR, Observer, ObserverOptions, checked_action
 from ats_sim.opening import draw_opening
 from ats_sim.perception import PAST
 from ats_sim.physics import Bodies
-from ats_sim.planning import AGENT_RADIUS, Mind, Thinker, attended, bodies_of_others, think, thinkers_of
+from ats_sim.planning import Mind, Thinker, agents_in_the_way, attended, bodies_of_others, think, thinkers_of
 from ats_sim.replay import Replay
-from ats_sim.reset_options import read_reset_options
+from ats_sim.reset_options import changed, read_reset_options
 from ats_sim.snapshot import own_part, pack, pack_rng, unpack, unpack_rng
 from ats_sim.starts import starts_of
 
@@ -199,11 +198,7 @@ class World:
         """
         if not 0 <= index < len(self.agents):
             raise ConfigError(f"agent {index}: there are {len(self.agents)}")
-        if not set(changes) <= {"awareness", "goal", "path", "guidance"}:
-            raise ConfigError(f"steer: {sorted(changes)}, want any of awareness, goal, path, guidance")
-        asked = read_reset_options(changes, 1).steering[0]
-        named = {name: getattr(asked, name) for name in changes}
-        self.agents[index].steer(replace(self.agents[index].steering, **named))
+        self.agents[index].steer(changed(self.agents[index].steering, changes))
 
     def measure(self) -> Measures:
         """Numbers about the present moment; they depend on the state alone."""
@@ -300,12 +295,9 @@ class World:
             self._bodies.load(own_part(stored, "bodies_"))
 
     def _discs(self) -> list[tuple[float, float, float]]:
-        """Agents that the observer may not walk into: those at the height of the body; with weight, they give way."""
-        if isinstance(self._bodies, DynamicBodies):
-            return []
-        floor, eyes = self.observer.pose[4:].tolist()
-        places = [agent.T_world_root[:3, 3].tolist() for agent in self.agents]
-        return [(x, y, AGENT_RADIUS) for x, y, z in places if floor < z < floor + eyes]
+        """Agents that the observer may not walk into; those with weight give way."""
+        has_weight = isinstance(self._bodies, DynamicBodies)
+        return [] if has_weight else agents_in_the_way(self.agents, *self.observer.pose[FLOOR:].tolist())
 
     def _move_bodies(self, feet: Array) -> None:
         """Put the bodies where everybody is; bodies with weight go there as far as the world lets them."""

@@ -26,6 +26,7 @@ FLOORS = [
         "rendering",
         "video",
         "observer",
+        "sliding",
         "floor_maps",
         "likeness",
         "contents",

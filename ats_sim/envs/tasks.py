@@ -72,9 +72,9 @@ class _Shaped(Task):
         super().__init__(discount)
         self._watch, self._potential = FleeWatch(), 0.0
 
+    @abstractmethod
     def potential(self, situation: Situation) -> float:
         """How good it is to be here; its differences are the shaping."""
-        raise NotImplementedError
 
     def begin(self, situation: Situation) -> None:
         """Forget everything: an episode begins."""
