@@ -91,7 +91,7 @@ def first(options: Simulator) -> dict[str, Any]:
 
 def memory(options: Simulator) -> dict[str, Any]:
     """Resident memory of processes with many environments, made one by one or sharing a home and a mind."""
-    alone = _ours("memory", options, "--num-envs", 100 if options.full else 10)
+    alone = _ours("memory", options, "--num-envs", 100)
     return side_by_side([alone, _ours("memory-shared", options, "--num-envs", 100)], 1)
 
 
