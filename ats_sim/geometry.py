@@ -129,7 +129,12 @@ def matrix_from_quaternion(quaternion: Array) -> Array:
 def yaw_matrix(yaw: Array | float) -> Array:
     """Rotations (..., 3, 3) about z by angles (...)."""
     angle = np.asarray(yaw, dtype=np.float64)
-    return exp_so3(np.stack([np.zeros_like(angle), np.zeros_like(angle), angle], axis=-1))
+    rotation = np.zeros((*angle.shape, 3, 3))
+    rotation[..., 0, 0] = rotation[..., 1, 1] = np.cos(angle)
+    rotation[..., 1, 0] = np.sin(angle)
+    rotation[..., 0, 1] = -rotation[..., 1, 0]
+    rotation[..., 2, 2] = 1.0
+    return rotation
 
 
 def heading(rotation: Array) -> Array:

@@ -51,7 +51,7 @@ class Legs:
         """(K, F, 3) where paws belong under bodies with root poses (K, 4, 4), metres."""
         return transform_points(gravity_aligned(roots), self.home)
 
-    def bent(self, bodies: Array, joints: Array, places: Array, held: Array) -> Array:
+    def bent(self, bodies: Array, joints: Array, places: Array, held: Array) -> tuple[Array, Array]:
         """Bend legs to their paws by damped least squares on the joint rotations that were drawn.
 
         Args:
@@ -61,7 +61,8 @@ class Legs:
             held: (K, F) which of them.
 
         Returns:
-            (K, J, 3) joint rotations that differ in the legs alone. What is out of reach is stretched for.
+            Joint rotations (K, J, 3) and positions (K, J, 3) that differ in the legs alone. What is out of reach is
+            stretched for.
         """
         chains = self.chains
         base = bodies[:, self.skeleton.joint_parents[chains[:, 0]]]
@@ -77,10 +78,11 @@ class Legs:
             world = np.cross(arms, pull[:, :, None])
             local = (np.swapaxes(frames[..., :3, :3], -1, -2) @ world[..., None])[..., 0]
             turns = turns @ exp_so3(local)
-        bent = joints.copy()
-        moved = np.where(held[..., None, None], log_so3(turns), joints[:, chains])
-        bent[:, chains.reshape(-1)] = moved.reshape(len(joints), -1, 3)
-        return bent
+        bent, positions = joints.copy(), bodies[..., :3, 3].copy()
+        bent[:, chains] = np.where(held[..., None, None], log_so3(turns), joints[:, chains])
+        frames, paws = _forward(base, rest, tip, turns)
+        positions[:, chains], positions[:, self.feet] = frames[..., :3, 3], paws
+        return bent, positions
 
 
 def _forward(base: Array, rest: Array, tip: Array, turns: Array) -> tuple[Array, Array]:

@@ -116,14 +116,14 @@ def walked(
     joints = _wrapped(plan.joint_rotations[frames] + bend)
     joints[:, 0] = 0.0
     rotations = exp_so3(turn) @ plan.root_rotations[frames]
-    poses = footing.skeleton.forward_kinematics(rigid(rotations, np.zeros(3)), joints)[..., :3, 3]
+    bodies = footing.skeleton.forward_kinematics(rigid(rotations, np.zeros(3)), joints)
     wanted = _Wanted(
-        plan.path[frames] + shift, rotations, joints, poses, _strides(plan, frames), _airborne(plan, frames)
+        plan.path[frames] + shift, rotations, joints, bodies, _strides(plan, frames), _airborne(plan, frames)
     )
     places = _unhindered(footing, before, wanted) if not obstacles else None
     if places is not None:
         roots, blocked = rigid(rotations, places), np.zeros(count, dtype=bool)
-        return _stepped(footing, before, wanted, roots, joints, poses + places[:, None], blocked)
+        return _stepped(footing, before, wanted, roots, joints, wanted.poses + places[:, None], blocked)
     taken = _Steps(footing, before, wanted, obstacles)
     for frame in range(count):
         taken.take(frame)
@@ -141,12 +141,26 @@ class _Wanted:
     """(K, 3, 3) root rotations."""
     joints: Array
     """(K, J, 3) joint rotations."""
-    poses: Array
-    """(K, J, 3) joint positions about the root."""
+    bodies: Array
+    """(K, J, 4, 4) transforms of all joints of a body whose root is at the origin."""
     strides: Array
     """(K,) metres that the plan moves into each frame."""
     airborne: Array
     """(K,) whether the plan means to leave the ground."""
+
+    @property
+    def poses(self) -> Array:
+        """(K, J, 3) joint positions about the root."""
+        return np.asarray(self.bodies[..., :3, 3])
+
+    def placed(self, roots: Array, joints: Array) -> Array | None:
+        """The bodies with their roots (K, 4, 4) in place; None where other poses, joints (K, J, 3), were taken."""
+        same_joints = joints is self.joints or np.array_equal(joints, self.joints)
+        if not same_joints or not np.array_equal(roots[:, :3, :3], self.rotations):
+            return None
+        bodies = self.bodies.copy()
+        bodies[..., :3, 3] += roots[:, None, :3, 3]
+        return bodies
 
 
 def _unhindered(footing: Footing, before: Stretch, wanted: _Wanted) -> Array | None:
@@ -174,9 +188,9 @@ def _stepped(
         return _measured(footing, before, roots, joints, joints, positions, blocked, np.zeros((len(roots), 0, 4)))
     past = (before.roots[-1], before.paws[-1])
     gait = steps(legs, footing.volume, past, roots, positions[:, legs.feet], wanted.airborne)
-    bodies = footing.skeleton.forward_kinematics(roots, joints)
-    bent = legs.bent(bodies, joints, gait.places, gait.held)
-    stepped = footing.skeleton.forward_kinematics(roots, bent)[..., :3, 3]
+    bodies = wanted.placed(roots, joints)
+    bodies = footing.skeleton.forward_kinematics(roots, joints) if bodies is None else bodies
+    bent, stepped = legs.bent(bodies, joints, gait.places, gait.held)
     fits = footing.fits(footing.distances(stepped))[:, None, None]
     shown, places = np.where(fits, bent, joints), np.where(fits, stepped, positions)
     return _measured(footing, before, roots, shown, joints, places, blocked, gait.states)

@@ -54,6 +54,16 @@ def test_footing_measures_what_was_recorded(footing: Footing) -> None:
     assert names == {"left_front_paw", "right_front_paw", "left_hind_paw", "right_hind_paw"}
 
 
+def test_positions_are_those_of_the_pose_even_where_a_body_was_held(footing: Footing) -> None:
+    """A stiff body that turns while it is pressed against the couch."""
+    path, turn = line((0.3, 0.0, 0.25), (0.05, 0.0, 0.0)), yaw_matrix(np.linspace(0.0, 2.0, FUTURE))
+    pressed = Plan(np.eye(4), path[-1], path, turn, np.zeros((FUTURE, 26, 3)))
+    found = walk(footing, stand(footing, (0.3, 0.0, 0.25)), pressed, count=50)
+    assert found.blocked.any()
+    expected = footing.skeleton.forward_kinematics(found.roots, found.joints)[..., :3, 3]
+    np.testing.assert_allclose(found.positions, expected, atol=1e-9)
+
+
 def test_a_free_walk_is_the_plan_itself(footing: Footing) -> None:
     path = line((-1.5, 1.2, ROOT_HEIGHT), (0.05, 0.0, 0.0))
     legless = replace(footing, legs=None)
