@@ -64,10 +64,14 @@ class Handout:
     """Its rows."""
     ratings: Path
     """The name that belongs to all of it."""
+    is_new: bool = True
+    """Whether it was written now; False where it was there already and nothing was touched."""
 
     def lines(self) -> list[str]:
         """What to do with it, a line each."""
+        there = f"there already, nothing was written; for other clips choose another name than {self.ratings}"
         return [
+            *([] if self.is_new else [there + " with --ratings"]),
             f"{len(self.sealed)} clips: hand out {self.folder}/ (fill in {SHEET}: 1 recorded, 2 simulated, 0 cannot "
             f"tell), keep {self.key}",
             f"score: ats play --answers {self.folder / SHEET} --ratings {self.ratings}",
@@ -86,15 +90,12 @@ def places(ratings: Path) -> tuple[Path, Path]:
 
 
 def write_clips(world: World, options: PlayOptions, setup: Setup, clips: Sequence[Clip]) -> Handout:
-    """Film all clips and write the key; a folder of that name is replaced.
+    """Film all clips and write the key, where `written_before` found none.
 
     Raises:
         RenderError: If nothing can draw.
-        ConfigError: If the folder's name is taken by something else than clips.
     """
     folder, key = places(options.ratings)
-    if folder.exists() and not (folder / SEAL).exists():
-        raise ConfigError(f"{folder}: there already, and no clips are in it; choose another name with --ratings")
     renderer = HomeRenderer(world.home, *options.pixels, options.renderer)
     try:
         with atomic_folder(folder) as temporary:
@@ -111,6 +112,33 @@ def write_clips(world: World, options: PlayOptions, setup: Setup, clips: Sequenc
     return Handout(folder, key, sealed, options.ratings)
 
 
+def written_before(ratings: Path, setup: Setup) -> Handout | None:
+    """The clips of this very test if they are there, whole; None where nothing is.
+
+    Raises:
+        ConfigError: If files of another test, or parts of this one, are there: answers or the only key would be lost.
+    """
+    folder, key = places(ratings)
+    if not folder.exists() and not key.exists():
+        return None
+    if folder.exists() and not (folder / SEAL).exists():
+        raise ConfigError(f"{folder}: there already, and no clips are in it; choose another name with --ratings")
+    keep = f"nothing was changed. Move {folder} and {key} away, or choose another name with --ratings"
+    for path, other in ((folder, key), (key, folder)):
+        if not path.exists():
+            raise ConfigError(f"{other}: there already, but {path}, which belongs to it, is not; {keep}")
+    stored, sealed = _read_key(folder, key)
+    for name, wanted in asdict(setup).items():
+        there = getattr(stored, name)
+        if name != "home" and there != wanted:
+            raise ConfigError(f"{folder}, {key}: written with {name} {there!r}, this is {wanted!r}; {keep}")
+    for one in sealed:
+        film = folder / one.film
+        if not film.is_file() or sha256(film) != one.sha256:
+            raise ConfigError(f"{film}: missing, or not the film that was written; {keep}")
+    return Handout(folder, key, sealed, ratings, is_new=False)
+
+
 def score_answers(answers: Path, ratings: Path) -> Scores:
     """Score a sheet of answers by the key.
 
@@ -118,12 +146,9 @@ def score_answers(answers: Path, ratings: Path) -> Scores:
         ConfigError: If key or sheet cannot be read, the key is not the sealed one, or nothing was answered.
     """
     folder, key = places(ratings)
-    plain = read_json(key, ConfigError)
-    read_setup(key, plain, KEY_FORMAT)
-    truths = {one.clip: one.truth for one in read_rows(key, plain.get("sealed"), Sealed)}
-    seal = folder / SEAL
-    if seal.exists() and seal.read_text(encoding="utf-8").split(" ")[0] != sha256(key):
-        raise ConfigError(f"{key}: is not the key that {seal} was written with")
+    if not key.exists():
+        raise ConfigError(f"{key}: no such file; with --ratings name the test whose clips were answered")
+    truths = {one.clip: one.truth for one in _read_key(folder, key)[1]}
     given = read_sheet(answers, truths)
     if not given:
         raise ConfigError(f"{answers}: no clip has an answer; write 1, 2 or 0 behind its comma")
@@ -134,8 +159,12 @@ def read_sheet(path: Path, known: dict[int, str]) -> dict[int, str]:
     """Answers by clip, clips without one left out; ConfigError names the line that makes no sense."""
     try:
         rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file; --answers wants the {SHEET} that somebody filled in") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path}: no sheet of comma-separated text ({error})") from error
     if not rows or [cell.strip() for cell in rows[0]] != COLUMNS:
         raise ConfigError(f"{path}, line 1: want the columns {','.join(COLUMNS)}")
     given: dict[int, str] = {}
@@ -150,6 +179,16 @@ def read_sheet(path: Path, known: dict[int, str]) -> dict[int, str]:
             )
         given[int(clip)] = ANSWERS[answer]
     return given
+
+
+def _read_key(folder: Path, key: Path) -> tuple[Setup, tuple[Sealed, ...]]:
+    """What the clips follow from and what is true of them; ConfigError if the key is not the one that was sealed."""
+    plain = read_json(key, ConfigError)
+    setup = read_setup(key, plain, KEY_FORMAT)
+    seal = folder / SEAL
+    if seal.exists() and seal.read_text(encoding="utf-8").split(" ")[0] != sha256(key):
+        raise ConfigError(f"{key}: is not the key that {seal} was written with")
+    return setup, tuple(read_rows(key, plain.get("sealed"), Sealed))
 
 
 def _filmed(

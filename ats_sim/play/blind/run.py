@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ats_sim.play.blind.clips import choose_clips
-from ats_sim.play.blind.films import Handout, score_answers, write_clips
+from ats_sim.play.blind.films import Handout, score_answers, write_clips, written_before
 from ats_sim.play.blind.ratings import Ratings, Setup
 from ats_sim.play.blind.scores import Scores
 from ats_sim.play.blind.window import Shown, ask_in_window
@@ -30,13 +30,16 @@ def blind_test(options: PlayOptions, *, mind: Mind | None = None) -> Scores | Ha
 
     Raises:
         HomeError, PolicyError, RenderError: If the home, its policy, or the picture cannot be opened.
-        ConfigError: If the home does not have the clips, or a file is damaged or of another test.
+        ConfigError: If the home does not have the clips, or a file is damaged or of another test. Nothing that was
+            written before is ever replaced.
     """
     if options.answers is not None:
         return score_answers(options.answers, options.ratings)
     assert options.blind is not None
     home, mind = open_home(options.home, mind)
     setup = Setup(home.name, home.fingerprint, options.seed, options.clip_seconds, options.blind)
+    if not options.has_window and (there := written_before(options.ratings, setup)) is not None:
+        return there
     clips = choose_clips(home, setup.clips, setup.seconds, setup.seed)
     world = World(home, policy=mind)
     try:
