@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ats_sim.envs.closed_loop_config import ClosedLoopConfig
 from ats_sim.envs.closed_loop_episodes import KINDS, chase, live
 from ats_sim.envs.closed_loop_figures import (
     contact_figures,
     effect_size,
     figures,
+    finite,
     jerks,
     join_jerk,
     joint_velocities,
@@ -22,6 +24,7 @@ from ats_sim.envs.closed_loop_figures import (
     visitation_divergence,
 )
 from ats_sim.envs.closed_loop_track import Track, plain_track, recorded_tracks
+from ats_sim.errors import ConfigError
 from ats_sim.geometry import exp_so3, log_so3, rigid, yaw_matrix
 from ats_sim.home import Home, seal_home
 from ats_sim.world import World
@@ -94,6 +97,36 @@ def test_effect_size_is_cohens_d() -> None:
     assert effect_size(rng.normal(1.0, 2.0, 100_000), rng.normal(0.0, 2.0, 100_000)) == pytest.approx(0.5, abs=0.02)
 
 
+def test_an_effect_that_cannot_be_told_is_none() -> None:
+    assert effect_size(np.array([1.0]), np.array([2.0])) is None, "one episode has no spread"
+    assert effect_size(np.array([1.0, 2.0]), np.zeros(0)) is None
+    assert effect_size(np.array([1.0, 1.0]), np.array([2.0, 2.0])) is None
+    assert effect_size(np.array([0.0, 2.0]), np.array([3.0, 5.0])) == pytest.approx(-3.0)
+
+
+def test_numbers_that_are_none_become_null_at_any_depth() -> None:
+    given = {"a": float("nan"), "b": {"c": [1.0, np.float64("inf")]}, "d": "nan", "e": 3}
+    assert finite(given) == {"a": None, "b": {"c": [1.0, None]}, "d": "nan", "e": 3}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"episodes": 0},
+        {"episodes": -3},
+        {"seconds": -1.0},
+        {"seconds": 0.5},
+        {"seconds": float("nan")},
+        {"seconds": 3601.0},
+        {"moments": -1},
+    ],
+)
+def test_a_watch_that_would_see_nothing_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=f"--{next(iter(wrong))}"):
+        ClosedLoopConfig(**wrong)  # type: ignore[arg-type]
+    assert ClosedLoopConfig(1, 1.0, 0).moments == 0
+
+
 def test_a_stiff_animal_slides_with_its_own_speed_and_sinks_by_what_it_is_lowered(home: Home) -> None:
     way = np.linspace([-1.0, -1.4, ROOT_HEIGHT - 0.03], [-1.0, 1.1, ROOT_HEIGHT - 0.03], 51)
     on_floor = contact_figures([stiff(way)], home)
@@ -117,6 +150,7 @@ def test_a_jump_of_velocity_at_a_join_is_told_from_jerk_elsewhere() -> None:
     found = join_jerk([known])
     assert found["jerk_at_joins"] == pytest.approx(50.0), "0.5 m/s within 0.1 s, gained within 0.1 s"
     assert found["jerk_elsewhere"] == pytest.approx(0.0, abs=1e-9)
+    assert found["jerk_ratio"] is None, "nothing to compare a seam with"
 
 
 def test_visitation_divergence_is_zero_for_the_recorded_places_and_ln2_elsewhere(home: Home) -> None:

@@ -182,6 +182,16 @@ def test_far_and_unseen_moments_do_not_count() -> None:
     assert reaction(nobody, MEASURES["retreat"], np.random.default_rng(0)) is None
 
 
+def test_one_video_has_a_size_but_no_interval() -> None:
+    twenty = lives(giving_way(0.5))
+    found = measured("retreat", [joined(twenty)])
+    assert found.size == pytest.approx(measured("retreat", twenty).size)
+    assert found.low is None and found.high is None and not found.differs_from_zero
+    assert measured("retreat", twenty).differs_from_zero
+    still = Moments(**{name: values * (name != "hurry") for name, values in vars(joined(twenty)).items()})
+    assert measured("startle", [still]).effect is None, "an animal whose response never varies"
+
+
 def test_moments_compare_at_equal_distance_only() -> None:
     """Near moments retreat more than far ones, approached or not: nothing is left of it at equal distance."""
     rng = np.random.default_rng(0)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ats_sim.envs.closed_loop import Lives, summarise, watch
+from ats_sim.envs.closed_loop import summarise, watch
 from ats_sim.envs.closed_loop_config import ClosedLoopConfig
 from ats_sim.envs.closed_loop_episodes import replay_starts
+from ats_sim.envs.closed_loop_lives import Lives
 from ats_sim.envs.closed_loop_pictures import heat_map, plot_svg
 from ats_sim.envs.closed_loop_report import write_report
 from ats_sim.geometry import look_at
@@ -150,6 +151,20 @@ def test_a_home_without_recordings_is_watched_too(tmp_path: Path) -> None:
     write_report(tmp_path, lives, summary)
     assert summary["compared"] == "sits" and summary["reaction"]["startle"]["moments, recorded"] is None
     assert "Too few meetings to tell" in (tmp_path / "closed_loop.html").read_text()
+
+
+@pytest.mark.parametrize("moments", [0, 60])
+def test_one_short_episode_tells_no_effects_and_says_so(tmp_path: Path, moments: int) -> None:
+    home = Home.load(recorded_home(tmp_path / "toy"), require_policy=False)
+    lives = watch(home, ScriptedMind(), ClosedLoopConfig(1, 1.0, moments))
+    summary = {"episodes": 1, "seconds": 1.0, **summarise(lives)}
+    write_report(tmp_path, lives, summary)
+    text = (tmp_path / "closed_loop.json").read_text()
+    assert json.loads(text) == json.loads(json.dumps(summary, allow_nan=False))
+    assert set(summary["chasing"].values()) == {None}
+    assert summary["switches"]["past"]["speed_effect"] is None
+    words = " ".join(Page((tmp_path / "closed_loop.html").read_text()).words)
+    assert "distance n/a, speed n/a" in words and "nan" not in words
 
 
 def test_heat_maps_show_where_points_are_and_nothing_elsewhere(watched: tuple[Lives, dict[str, Any], Path]) -> None:

@@ -6,8 +6,8 @@ computed: `closed_loop_figures`, `closed_loop_reaction`, `closed_loop_relive`.
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.envs.closed_loop_config import ClosedLoopConfig
 from ats_sim.envs.closed_loop_episodes import KINDS, REPLAYS, live_all
-from ats_sim.envs.closed_loop_figures import effect_size, figures, join_jerk, speeds
+from ats_sim.envs.closed_loop_figures import effect_size, figures, finite, join_jerk, speeds
+from ats_sim.envs.closed_loop_lives import Lives
 from ats_sim.envs.closed_loop_reaction import MEASURES, MIDDLE, Moments, bootstrap, moments_of, reaction
 from ats_sim.envs.closed_loop_relive import Anew, as_recorded, lived_anew, meetings, recorded_moments
+from ats_sim.envs.closed_loop_report import write_report
 from ats_sim.envs.closed_loop_track import Track, recorded_tracks
 from ats_sim.home import Home
 from ats_sim.perception import HZ
@@ -42,22 +44,6 @@ RATIOS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Lives:
-    """Everything that was watched."""
-
-    home: Home
-    """Where."""
-    recorded: Sequence[Track]
-    """The real animal."""
-    simulated: Mapping[str, Sequence[Track]]
-    """Tracks per kind of episode."""
-    anew: Mapping[str, Sequence[Moments]]
-    """Meetings per video at the same recorded moments: "recorded", "simulated" and "hidden" (the observer)."""
-    real_time_factor: float
-    """Simulated seconds per CPU second; worlds think together, nothing is drawn or measured on the way."""
-
-
 def evaluate_closed_loop(
     home: "str | Path", config: ClosedLoopConfig | None = None, report: Path | None = None
 ) -> dict[str, Any]:
@@ -69,7 +55,8 @@ def evaluate_closed_loop(
         report: Folder for closed_loop.json and closed_loop.html.
 
     Returns:
-        Plain numbers: one block per kind of episode, the recorded animal's, ratios, reactions, switches.
+        Plain numbers: one block per kind of episode, the recorded animal's, ratios, reactions, switches. None stands
+        where a number cannot be told, such as an effect from one episode.
 
     Raises:
         HomeError: If the home is missing, damaged or has no policy.
@@ -81,8 +68,6 @@ def evaluate_closed_loop(
     lives = watch(opened, Policy.load(opened), config)
     summary = {"episodes": config.episodes, "seconds": config.seconds, **summarise(lives)}
     if report is not None:
-        from ats_sim.envs.closed_loop_report import write_report
-
         write_report(report, lives, summary)
     return summary
 
@@ -122,14 +107,14 @@ def live_anew(worlds: Sequence[World], moments: Sequence[Anew], awareness: Aware
 
 
 def summarise(lives: Lives) -> dict[str, Any]:
-    """Every figure of everything that was watched."""
+    """Every figure of everything that was watched; None where one cannot be told."""
     recorded = figures(lives.recorded, lives.home)
     blocks = {
-        name: figures(tracks, lives.home) | join_jerk(tracks) | {"distance_mean": float(_distances(tracks).mean())}
+        name: figures(tracks, lives.home) | join_jerk(tracks) | {"distance_mean": _mean(_distances(tracks))}
         for name, tracks in lives.simulated.items()
     }
     like = "replay" if blocks.get("replay", {}).get("seconds") else "sits"
-    return {
+    summary = {
         "format": FORMAT,
         "home": lives.home.name,
         "real_time_factor": lives.real_time_factor,
@@ -141,6 +126,7 @@ def summarise(lives: Lives) -> dict[str, Any]:
         "chasing": chasing(lives),
         "switches": switches(lives),
     }
+    return {name: finite(value) for name, value in summary.items()}
 
 
 def reactions(lives: Lives) -> dict[str, dict[str, Any]]:
@@ -169,26 +155,34 @@ def reactions(lives: Lives) -> dict[str, dict[str, Any]]:
             continue
         sizes = bootstrap([lives.anew[who] for who in ("recorded", "simulated", "hidden")], measure, rng)
         shown[name] |= {
-            "ratio": simulated.size / recorded.size,
-            "ratio_interval": _interval(sizes[1] / sizes[0]),
-            "recordings_tell": bool(recorded.low * recorded.high > 0.0),
+            "ratio": _ratio(simulated.size, recorded.size),
+            "ratio_interval": _interval(_ratios(sizes[1], sizes[0])),
+            "recordings_tell": recorded.differs_from_zero,
             "recorded_beyond_hidden": recorded.size - fitted["moments, hidden"].size,
             "recorded_beyond_hidden_interval": _interval(sizes[0] - sizes[2]),
             "simulated_beyond_hidden": simulated.size - fitted["moments, hidden"].size,
             "simulated_beyond_hidden_interval": _interval(sizes[1] - sizes[2]),
-            "ratio_beyond_hidden": float(
-                (simulated.size - fitted["moments, hidden"].size) / (recorded.size - fitted["moments, hidden"].size)
+            "ratio_beyond_hidden": _ratio(
+                simulated.size - fitted["moments, hidden"].size, recorded.size - fitted["moments, hidden"].size
             ),
-            "ratio_beyond_hidden_interval": _interval((sizes[1] - sizes[2]) / (sizes[0] - sizes[2])),
+            "ratio_beyond_hidden_interval": _interval(_ratios(sizes[1] - sizes[2], sizes[0] - sizes[2])),
         }
     return shown
 
 
-def _interval(values: Array) -> list[float]:
+def _interval(values: Array) -> list[float] | None:
+    """The middle 95 % of resampled values (S,); None where they are all the same, as those of one video are."""
+    if not np.isfinite(values).all() or np.ptp(values) == 0.0:
+        return None
     return [float(value) for value in np.percentile(values, MIDDLE)]
 
 
-def chasing(lives: Lives) -> dict[str, float]:
+def _ratios(first: Array, second: Array) -> Array:
+    """Values (S,) over values (S,); NaN where the second one is 0."""
+    return np.divide(first, second, out=np.full(len(first), np.nan), where=second != 0.0)
+
+
+def chasing(lives: Lives) -> dict[str, float | None]:
     """What perceiving a chaser changes: effect sizes (Cohen's d over episodes) of mean distance and of way."""
     seen, hidden = lives.simulated["chases"], lives.simulated["chases, observer hidden"]
     return {
@@ -198,9 +192,9 @@ def chasing(lives: Lives) -> dict[str, float]:
     }
 
 
-def switches(lives: Lives) -> dict[str, dict[str, float]]:
+def switches(lives: Lives) -> dict[str, dict[str, float | None]]:
     """What hiding the scene or the past changes beside a sitting observer: effect sizes, switched on less off."""
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, float | None]] = {}
     seen = lives.simulated["sits"]
     for name in ("scene", "past"):
         hidden = lives.simulated[f"sits, {name} hidden"]
@@ -209,8 +203,8 @@ def switches(lives: Lives) -> dict[str, dict[str, float]]:
             "planned_inside_on": float(_planned_inside(seen).mean()),
             "planned_inside_off": float(_planned_inside(hidden).mean()),
             "speed_effect": effect_size(_mean_speeds(seen), _mean_speeds(hidden)),
-            "jerk_ratio_on": join_jerk(seen).get("jerk_ratio", 0.0),
-            "jerk_ratio_off": join_jerk(hidden).get("jerk_ratio", 0.0),
+            "jerk_ratio_on": join_jerk(seen).get("jerk_ratio"),
+            "jerk_ratio_off": join_jerk(hidden).get("jerk_ratio"),
         }
     return found
 
@@ -218,6 +212,10 @@ def switches(lives: Lives) -> dict[str, dict[str, float]]:
 def _ratio(simulated: float | None, recorded: float | None) -> float | None:
     """Simulated over recorded; None where either is unknown or the recorded one is 0."""
     return simulated / recorded if simulated is not None and recorded else None
+
+
+def _mean(values: Array) -> float | None:
+    return float(values.mean()) if len(values) else None
 
 
 def _distances(tracks: Sequence[Track]) -> Array:

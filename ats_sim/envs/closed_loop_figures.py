@@ -26,6 +26,8 @@ CONTACT = 0.05
 """Metres between a foot joint and what is solid that count as standing on it."""
 INSIDE = 0.01
 """Metres that a joint must be inside something to count: the distance field knows no better."""
+NOTHING = 1e-9
+"""Spreads and means below this are rounding: nothing can be divided by them."""
 JOIN_REACH = 2
 """A join at frame k changes the velocity there, which the jerks that begin at frames k - 2 and k - 1 span evenly."""
 
@@ -68,8 +70,8 @@ def jerks(places: Array) -> Array:
     return np.asarray(np.linalg.norm(np.diff(places, n=3, axis=0), axis=1) * HZ**3)
 
 
-def join_jerk(tracks: Sequence[Track]) -> dict[str, float]:
-    """Mean jerk (m/s³) where plans join, elsewhere, and their ratio (1 = no seam to be seen)."""
+def join_jerk(tracks: Sequence[Track]) -> dict[str, float | None]:
+    """Mean jerk (m/s³) where plans join, elsewhere, and their ratio (1 = no seam to be seen; None if all is smooth)."""
     at, off = [], []
     for piece in (piece for track in tracks for piece in track.pieces()):
         values = jerks(piece.places)
@@ -84,7 +86,7 @@ def join_jerk(tracks: Sequence[Track]) -> dict[str, float]:
     return {
         "jerk_at_joins": float(first.mean()),
         "jerk_elsewhere": float(second.mean()),
-        "jerk_ratio": float(first.mean() / max(second.mean(), 1e-9)),
+        "jerk_ratio": float(first.mean() / second.mean()) if second.mean() > NOTHING else None,
     }
 
 
@@ -198,10 +200,24 @@ def visitation_divergence(home: Home, points: Array, cell: float = 0.5) -> float
     return float(sum(0.5 * (part[part > 0] * np.log(part[part > 0] / middle[part > 0])).sum() for part in (p, q)))
 
 
-def effect_size(first: Array, second: Array) -> float:
-    """Cohen's d of two samples (N,), (M,): difference of the means over the pooled standard deviation."""
+def effect_size(first: Array, second: Array) -> float | None:
+    """Cohen's d of two samples (N,), (M,): difference of the means over the pooled standard deviation.
+
+    None where it cannot be told: a sample has fewer than two values, or all values of both are alike.
+    """
+    if min(len(first), len(second)) < 2:
+        return None
     pooled = math.sqrt(0.5 * (np.var(first) + np.var(second)))
-    return float((np.mean(first) - np.mean(second)) / max(pooled, 1e-9))
+    return float((np.mean(first) - np.mean(second)) / pooled) if pooled > NOTHING else None
+
+
+def finite(value: Any) -> Any:
+    """The same nested dicts and lists, with None for every number that is NaN or infinite."""
+    if isinstance(value, dict):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _way_per_minute(track: Array) -> float:

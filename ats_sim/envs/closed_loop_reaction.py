@@ -35,6 +35,8 @@ CALM = 0.6
 RESAMPLES = 1000
 FEWEST_MOMENTS, FEWEST_APPROACHES = 50, 10
 MIDDLE = (2.5, 97.5)
+NOTHING = 1e-9
+"""m/s; a response that spreads less is always the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,16 +93,24 @@ class Reaction:
 
     size: float
     """The coefficient: m/s, or m/s per m/s."""
-    low: float
-    """2.5th percentile of the bootstrap."""
-    high: float
-    """97.5th percentile of the bootstrap."""
-    effect: float
-    """Size over the standard deviation of the response (Cohen's d where the cause is there or not)."""
+    low: float | None
+    """2.5th percentile of the bootstrap; None where a single video or episode has all the meetings."""
+    high: float | None
+    """97.5th percentile of the bootstrap; None as above."""
+    effect: float | None
+    """Size over the standard deviation of the response (Cohen's d where the cause is there or not).
+
+    None where that deviation is 0.
+    """
     moments: int
     """Meetings that count."""
     approached: int
     """Meetings among them with somebody coming at more than 0.3 m/s."""
+
+    @property
+    def differs_from_zero(self) -> bool:
+        """Whether the interval is known and leaves out 0."""
+        return self.low is not None and self.high is not None and self.low * self.high > 0.0
 
 
 def moments_of(tracks: Sequence[Track]) -> list[Moments]:
@@ -126,9 +136,12 @@ def reaction(groups: Sequence[Moments], measure: Measure, rng: np.random.Generat
         return None
     equations = np.array([_normal_equations(group, measure) for group in groups])
     size = _coefficient(equations.sum(0))
-    low, high = np.percentile(bootstrap([groups], measure, rng)[0], MIDDLE)
+    low, high = (float(end) for end in np.percentile(bootstrap([groups], measure, rng)[0], MIDDLE))
+    alone = sum(measure.counts(group).any() for group in groups) < 2
     spread = float(measure.response(everything)[counted].std())
-    return Reaction(size, float(low), float(high), size / max(spread, 1e-9), int(counted.sum()), approached)
+    effect = size / spread if spread > NOTHING else None
+    meetings = int(counted.sum())
+    return Reaction(size, None if alone else low, None if alone else high, effect, meetings, approached)
 
 
 def bootstrap(sides: Sequence[Sequence[Moments]], measure: Measure, rng: np.random.Generator) -> Array:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ats_sim import __version__
 from ats_sim.arrays import Array
 from ats_sim.envs.closed_loop_figures import joint_velocities, speeds, turn_rates
+from ats_sim.envs.closed_loop_lives import Lives
 from ats_sim.envs.closed_loop_pictures import heat_map, plot_svg, png_source, quantiles_svg
 from ats_sim.envs.closed_loop_reaction import MEASURES, curve
 from ats_sim.envs.closed_loop_track import Track
 from ats_sim.files import atomic_path, write_json
-
-if TYPE_CHECKING:
-    from ats_sim.envs.closed_loop import Lives
 
 STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}"
@@ -114,14 +112,14 @@ def _reaction(lives: Lives, summary: Mapping[str, Any]) -> str:
     chased = summary["chasing"]
     parts.append(
         "<p>A chaser who is perceived, against one who is not (Cohen's d over episodes): "
-        f"distance {chased['distance_effect']:+.2f}, speed {chased['speed_effect']:+.2f}.</p>"
+        f"distance {_number(chased['distance_effect'], '+.2f')}, speed {_number(chased['speed_effect'], '+.2f')}.</p>"
     )
     return "".join(parts)
 
 
 def _reaction_table(rows: Mapping[str, Any]) -> str:
     cells = [
-        [who, f"{row['size']:+.3f}", f"{row['low']:+.3f} to {row['high']:+.3f}", f"{row['effect']:+.2f}"]
+        [who, _number(row["size"], "+.3f"), _range([row["low"], row["high"]]), _number(row["effect"], "+.2f")]
         + [str(row["moments"]), str(row["approached"])]
         for who, row in rows.items()
         if isinstance(row, Mapping)
@@ -131,17 +129,16 @@ def _reaction_table(rows: Mapping[str, Any]) -> str:
     table = _table(["", "size", "95 %", "effect size", "moments", "approached"], cells)
     if rows.get("ratio") is None:
         return table
-    low, high = rows["ratio_interval"]
     doubt = "" if rows["recordings_tell"] else " The recordings are too few to tell their own size from 0."
     beyond = ", ".join(
-        f"{who} {rows[f'{who}_beyond_hidden']:+.3f} ({part[0]:+.3f} to {part[1]:+.3f})"
+        f"{who} {_number(rows[f'{who}_beyond_hidden'], '+.3f')} ({_range(rows[f'{who}_beyond_hidden_interval'])})"
         for who in ("recorded", "simulated")
-        for part in [rows[f"{who}_beyond_hidden_interval"]]
     )
+    ratio = f"<b>{rows['ratio']:.2f}</b> ({_range(rows['ratio_interval'], '.2f')})"
     return (
-        f"{table}<p>Simulated over recorded: <b>{rows['ratio']:.2f}</b> ({low:.2f} to {high:.2f}).{doubt} "
+        f"{table}<p>Simulated over recorded: {ratio}.{doubt} "
         f"Beyond what an animal does that cannot perceive the observer: {beyond}, "
-        f"a ratio of <b>{rows['ratio_beyond_hidden']:.2f}</b>.</p>"
+        f"a ratio of <b>{_number(rows['ratio_beyond_hidden'], '.2f')}</b>.</p>"
     )
 
 
@@ -202,8 +199,18 @@ def _ratio(value: float | None, *, best_at_zero: bool) -> str:
 
 def _switches(summary: Mapping[str, Any]) -> str:
     keys = list(next(iter(summary["switches"].values())))
-    rows = [[key.replace("_", " "), *(f"{row[key]:.3f}" for row in summary["switches"].values())] for key in keys]
+    rows = [
+        [key.replace("_", " "), *(_number(row[key], ".3f") for row in summary["switches"].values())] for key in keys
+    ]
     return _table(["", *(f"{name} hidden" for name in summary["switches"])], rows)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "n/a" if value is None else format(value, form)
+
+
+def _range(ends: Sequence[float | None] | None, form: str = "+.3f") -> str:
+    return "n/a" if ends is None or None in ends else " to ".join(_number(end, form) for end in ends)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
