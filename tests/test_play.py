@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ats_sim import cli
 from ats_sim.arrays import Array
 from ats_sim.errors import ConfigError, HomeError
 from ats_sim.home import Home
@@ -21,6 +22,7 @@ from ats_sim.play.session import Session
 from ats_sim.play.walk import OBSERVER
 from ats_sim.play.walker import SCRIPT, Walker
 from ats_sim.video import read_video
+from ats_sim.world import MAX_AGENTS
 from tests.toy_home import ScriptedMind, make_toy_home, toy_distance
 
 SMALL = "128x96"
@@ -61,6 +63,13 @@ def test_without_a_screen_a_film_and_a_summary_are_made(folder: Path, tmp_path: 
 def test_a_missing_home_is_named() -> None:
     with pytest.raises(HomeError, match="/nowhere"):
         play(PlayOptions(home="/nowhere", headless=True))
+
+
+def test_as_many_agents_as_a_world_takes_and_no_more(capsys: pytest.CaptureFixture[str]) -> None:
+    assert PlayOptions(agents=MAX_AGENTS).agents == MAX_AGENTS
+    for verb, agents in (("play", 0), ("play", MAX_AGENTS + 1), ("view", 0)):
+        assert cli.main([verb, "--agents", str(agents)]) == 2
+        assert capsys.readouterr().err.startswith(f"ats: --agents {agents}: must lie between 1 and {MAX_AGENTS}")
 
 
 @pytest.mark.parametrize("wrong", [{"size": "12"}, {"size": "9x9"}, {"seconds": 0.0}, {"record": Path("film.gif")}])

@@ -139,12 +139,17 @@ def test_a_walk_that_was_killed_is_known_up_to_its_last_line(folder: Path, tmp_p
         while (not path.exists() or path.read_bytes().count(b"\n") < 40) and time.monotonic() < deadline:
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGKILL)
-    with path.open("a") as stream:
-        stream.write('{"do": "step", "act')  # as if it had been killed in the middle of a write
     outcome = replay(PlayOptions(replay=path), mind=ScriptedMind())
     assert outcome.is_exact and not outcome.is_whole
     assert outcome.steps >= 37
+    assert f"all {outcome.digests} states the log holds are the same" in outcome.lines()[0]
     assert "killed" in outcome.lines()[1]
+    with path.open("a") as stream:
+        stream.write('{"do": "step", "act')  # what a full disk leaves
+    cut = replay(PlayOptions(replay=path), mind=ScriptedMind())
+    assert not cut.is_exact and (cut.steps, cut.digests) == (outcome.steps, outcome.digests)
+    number = path.read_bytes().count(b"\n") + 1
+    assert f"line {number}, the last, is cut off in the middle" in cut.lines()[0]
 
 
 @pytest.mark.parametrize(
@@ -236,12 +241,31 @@ def test_the_command_says_whether_a_replay_is_exact(tmp_path: Path, capsys: pyte
     assert cli.main(["play", "--replay", str(path)]) == 0
     assert "6 steps done again" in capsys.readouterr().out
     lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:-1]) + "\n")
+    assert cli.main(["play", "--replay", str(path)]) == 0, "killed, but all that is there is the same"
+    assert "the log has no end" in capsys.readouterr().out
+    path.write_text("\n".join(lines)[:-20])
+    assert cli.main(["play", "--replay", str(path)]) == 1
+    assert "cut off in the middle" in capsys.readouterr().out
     lines[5] = json.dumps(json.loads(lines[5]) | {"action": [0.0, 0.0, 0.0, 0.123]})
     path.write_text("\n".join(lines) + "\n")
     assert cli.main(["play", "--replay", str(path)]) == 1
     assert "differs from step" in capsys.readouterr().out
     assert cli.main(["play", "--replay", str(path), "--seconds", "3"]) == 2
     assert "leave out --log and --seconds" in capsys.readouterr().err
+
+
+def test_a_walk_is_never_written_over(folder: Path, tmp_path: Path) -> None:
+    """Neither is the old one touched nor a film begun; an empty file is nobody's walk."""
+    path, film = tmp_path / "walk.jsonl", tmp_path / "walk.mp4"
+    path.write_text("somebody's walk\n")
+    options = PlayOptions(str(folder), record=film, seconds=0.3, headless=True, log=path, size="64x48")
+    with pytest.raises(ConfigError, match=r"walk\.jsonl: there already; choose another name, or delete it"):
+        play(options, mind=ScriptedMind())
+    assert path.read_text() == "somebody's walk\n" and not film.exists()
+    path.write_text("")
+    play(options, mind=ScriptedMind())
+    assert replay(PlayOptions(replay=path), mind=ScriptedMind()).is_whole
 
 
 def test_lines_carry_their_numbers(walked: str, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 The first line is the header (`ats-walk/1`). Every further line is an event and the first 16 hex digits of the SHA-256
 of the world's state after it; at the beginning, every 50 steps and at the end a line of its own holds all 64. Lines are
-written one by one, so that a walk which is killed is known up to its last line.
+written whole, one by one, so that a walk which is killed is known up to its last line and has no line with `end`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,14 @@ class WalkLog:
     """Writes a walk while it is walked."""
 
     def __init__(self, path: Path, header: Header, state: Mapping[str, Array]) -> None:
-        """Begin the file in a state; an older file is replaced. OSError where it cannot be written."""
+        """Begin the file in a state.
+
+        Raises:
+            ConfigError: If something is in the file already: it may be somebody's only copy of a walk.
+            OSError: Where it cannot be written.
+        """
+        if path.is_file() and path.stat().st_size > 0:
+            raise ConfigError(f"--log {path}: there already; choose another name, or delete it first")
         self._stream: TextIO = path.open("w", encoding="utf-8", buffering=1)
         self._steps = 0
         self._write({"format": FORMAT, **asdict(header)})
@@ -118,7 +125,7 @@ def read_header(path: Path) -> Header:
 def read_lines(path: Path) -> Iterator[Line]:
     """The lines after the header, in order.
 
-    A last line that was cut off by a kill is left out.
+    A last line that was cut off is left out; `is_cut_off` tells.
 
     Raises:
         ConfigError: With the number of the line that cannot be understood.
@@ -133,6 +140,13 @@ def read_lines(path: Path) -> Iterator[Line]:
                 yield Line(number, read_event(plain), _hex(plain.get("state"), SHORT))
         except AtsError as error:
             raise ConfigError(f"{path}, line {number}: {error}") from error
+
+
+def is_cut_off(path: Path) -> bool:
+    """Whether the file ends in the middle of a line; OSError where it cannot be read."""
+    with Path(path).open("rb") as stream:
+        stream.seek(-1, 2)
+        return stream.read(1) != b"\n"
 
 
 def _plain_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

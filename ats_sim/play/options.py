@@ -12,6 +12,8 @@ from ats_sim.errors import ConfigError
 
 CLIP_SECONDS = 6.0
 MOST_CLIPS = 1000
+MOST_AGENTS = 16
+"""What a world takes; the world itself is too heavy to ask here."""
 
 
 @dataclass(frozen=True)
@@ -21,19 +23,21 @@ class PlayOptions:
     home: str = "default"
     """default, a home folder, or a .zip of one."""
     record: Path | None = None
-    """Film to write (.mp4). Without a screen play.mp4 is written unless another name is given."""
+    """Film to write (.mp4); an older film of that name is replaced. Without a screen it is play.mp4 unless given."""
     seconds: float | None = None
     """Length of the walk; without a screen 20 s, in a window until you leave. With --blind, of a clip: 6 s."""
     headless: bool = False
     """Let a scripted observer walk and write a film, even where there is a screen."""
     agents: int = 1
-    """How many agents live in the home."""
+    """How many agents live in the home, 1 to 16."""
     seed: int = 0
     """Everything random follows from this number."""
     log: Path | None = None
-    """File to write the walk to, line by line (.jsonl); --replay walks it again."""
+    """New file to write the walk to, line by line (.jsonl); --replay walks it again. One with a walk in is refused."""
     replay: Path | None = None
-    """Walk that --log wrote: it is done again without a screen, and every state is compared, bit for bit."""
+    """Walk that --log wrote: it is done again without a screen, and every state is compared, bit for bit.
+    Exit code 0: all states that the log holds are the same, even if it has no end because the walk was killed.
+    Exit code 1: a state differs, or the last line is cut off in the middle. Exit code 2: it cannot be done again."""
     blind: int | None = None
     """Show so many clips of the recorded or the simulated animal and ask which it is; with --headless, write them."""
     ratings: Path = Path("ratings.json")
@@ -52,6 +56,8 @@ class PlayOptions:
             raise ConfigError(f"--record {self.record}: the film is H.264, so its name must end in .mp4.")
         if self.replay is not None and (self.log is not None or self.seconds is not None):
             raise ConfigError("--replay does what was written down, all of it: leave out --log and --seconds.")
+        if not 1 <= self.agents <= MOST_AGENTS:
+            raise ConfigError(f"--agents {self.agents}: must lie between 1 and {MOST_AGENTS}.")
         if self.seed < 0:
             raise ConfigError(f"--seed {self.seed}: must not be negative.")
         self._check_blind()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from ats_sim import __version__
 from ats_sim.errors import ConfigError
 from ats_sim.play.events import Event, Step
-from ats_sim.play.log import Header, digest, read_lines
+from ats_sim.play.log import Header, digest, is_cut_off, read_lines
 from ats_sim.play.session import Session
 from ats_sim.play.walk import Walk
 from ats_sim.video import VideoWriter
@@ -36,21 +36,21 @@ class Replay:
     is_whole: bool
     """Whether the walk ended in good order; False where it was killed."""
     difference: str
-    """A sentence about the first state that differs; empty when all are the same."""
+    """A sentence about the first state that differs, or the line that was cut off; empty when all are the same."""
     film: Path | None = None
     """The film that was written, if any."""
 
     @property
     def is_exact(self) -> bool:
-        """Whether every state was the same."""
+        """Whether every state was the same and no line was cut off; a walk that was killed between lines is exact."""
         return not self.difference
 
     def lines(self) -> list[str]:
         """The outcome for people, a line each."""
-        outcome = self.difference or f"{self.steps} steps done again, all {self.digests} states are the same bits"
-        lines = [f"{self.path}: {outcome}"]
+        same = f"{self.steps} steps done again, all {self.digests} states the log holds are the same bits"
+        lines = [f"{self.path}: {self.difference or same}"]
         if not self.is_whole and self.is_exact:
-            lines.append("the walk has no end: it was killed, or its last lines were taken away")
+            lines.append("the log has no end: the walk was killed, or its last lines were taken away")
         return lines if self.film is None else [*lines, f"film: {self.film}"]
 
 
@@ -93,7 +93,8 @@ def walk_again(home: Home, mind: Mind | None, header: Header, options: PlayOptio
                 return Replay(path, steps, digests, is_whole, _difference(header, line.number, steps))
             if artist is not None and isinstance(line.event, Step):
                 artist.film_step()
-    return Replay(path, steps, digests, is_whole, "", film)
+    cut = _cut_off(digests) if is_cut_off(path) else ""
+    return Replay(path, steps, digests, is_whole, cut, film)
 
 
 class _Artist:
@@ -120,6 +121,10 @@ def _opened(
     stack.callback(session.close)
     film = stack.enter_context(VideoWriter(options.record, *options.pixels, 10 * PICTURES_PER_STEP))
     return session.walk, session, _Artist(session, film, options.pixels)
+
+
+def _cut_off(digests: int) -> str:
+    return f"line {digests + 2}, the last, is cut off in the middle; all {digests} states before it are the same bits"
 
 
 def _difference(header: Header, line: int, steps: int) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ats_sim.arrays import Array
+from ats_sim.errors import ConfigError
 from ats_sim.observer import ObserverOptions
 from ats_sim.play.events import Event, Goal, Knowing, Reset, Rewind, Stance, Step
 from ats_sim.play.log import Header, WalkLog
@@ -36,7 +37,7 @@ class Walk:
             log: File to write the walk to, or None.
 
         Raises:
-            ConfigError, HomeError: Where the world cannot be built.
+            ConfigError, HomeError: Where the world cannot be built, or something is in the log already.
             OSError: Where the log cannot be written.
         """
         self.world = World(home, policy=mind, num_agents=header.agents, observer=OBSERVER)
@@ -51,7 +52,7 @@ class Walk:
         if log is not None:
             try:
                 self._log = WalkLog(log, header, self.world.state())
-            except OSError:
+            except (ConfigError, OSError):
                 self.world.close()
                 raise
 

@@ -19,11 +19,11 @@ class ViewOptions:
     port: int = 8765
     """Port on 127.0.0.1, the only address that is ever listened on; 0 takes any free one."""
     agents: int = 1
-    """How many agents live in the home."""
+    """How many agents live in the home, 1 to 16."""
     seed: int = 0
     """Everything random follows from this number."""
     log: Path | None = None
-    """File to write the walk to, line by line (.jsonl); `ats play --replay` walks it again."""
+    """New file to write the walk to, line by line (.jsonl), never one with a walk in; `ats play --replay` does it."""
     open: bool = True
     """Open your browser at once, where there is a screen."""
     renderer: Literal["auto", "moderngl", "raycast"] = "auto"
@@ -32,6 +32,7 @@ class ViewOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"--port {self.port}: must lie between 0 and 65535.")
+        _ = self.play  # refuses what a walk would refuse, before anything is opened
 
     @property
     def play(self) -> PlayOptions:
