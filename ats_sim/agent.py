@@ -111,6 +111,11 @@ class Agent:
         return float(self._walked.foot_skate[self._now])
 
     @property
+    def floating(self) -> float:
+        """Metres by which the body hangs above what should carry it."""
+        return float(self._walked.floating[self._now])
+
+    @property
     def blocked(self) -> bool:
         """Whether something solid kept the agent from its plan in the last step."""
         return bool(self._walked.blocked[self._now])

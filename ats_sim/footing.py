@@ -22,8 +22,11 @@ LEAST_SOLE, MOST_SOLE = 0.015, 0.08  # metres between the lowest paw's joint and
 SLACK = 0.003  # metres that a joint may lie inside something before the body gives way
 TRIES = 6  # shifts until a body is free, or is not
 MAX_SHIFT = 0.15  # metres that a body may be shifted away from its plan
-FALL = 0.12  # metres per frame that an unsupported body sinks
+FALL = 0.1  # metres per frame that an unsupported body sinks
 SEEN_JOINTS = 8
+LOOK: Array = np.array([0.0, 0.0, 0.05])  # metres up and down between which the free space must grow
+SLOPE = 0.3  # metres of free space gained per metre up, from which a surface counts as below
+HIGHEST = 0.5  # metres above the ground that are told apart
 SAMPLES = 2000  # recorded poses that are looked at
 
 
@@ -64,11 +67,20 @@ class Footing:
         """(..., J) metres of free space at joint positions (..., J, 3), negative inside something."""
         return self.volume.sample_sdf(joints)
 
-    def floating(self, distances: Array) -> Array:
-        """(...) metres by which a body with joint distances (..., J) hangs in the air."""
+    def floating(self, joints: Array, distances: Array) -> Array:
+        """(...) metres by which bodies hang above what should carry them.
+
+        Only what is below counts: a wall beside a body carries nothing.
+
+        Args:
+            joints: (..., J, 3) joint positions.
+            distances: (..., J) their distances.
+        """
         if not len(self.feet):
-            return np.zeros(distances.shape[:-1])
-        return np.asarray(np.maximum(distances.min(-1) - self.sole, 0.0))
+            return np.zeros(joints.shape[:-2])
+        above, below = self.distances(joints + LOOK), self.distances(joints - LOOK)
+        gap = np.where(above - below > SLOPE * 2.0 * LOOK[2], distances, HIGHEST).min(-1)
+        return np.asarray(np.maximum(np.minimum(gap, HIGHEST) - self.sole, 0.0))
 
     def fits(self, distances: Array) -> Array:
         """(...) whether no joint is inside anything."""
@@ -86,8 +98,8 @@ class Footing:
             The shift (3,), or None where no place nearby fits.
         """
         shift = np.zeros(3)
-        hanging = float(self.floating(distances))
-        if hanging > 0.0 and sink > 0.0:
+        hanging = float(self.floating(joints, distances)) if sink > 0.0 else 0.0
+        if hanging > 0.0:
             shift[2] = -min(hanging, sink)
             distances = self.distances(joints + shift)
         for _ in range(TRIES):

@@ -65,7 +65,7 @@ def measure(
         visible=np.array([visibility(bodies, eyes, camera, agent.joint_positions[shown]) for agent in agents]),
         distance=np.array([math.hypot(x - feet[0], y - feet[1]) for x, y, _ in places]),
         penetration=np.array([max(0.0, -float(room.min())) for room in distances]),
-        floating=np.array([float(footing.floating(room)) for room in distances]),
+        floating=np.array([agent.floating for agent in agents]),
         foot_skate=np.array([agent.foot_skate for agent in agents]),
         data_support=np.array(support),
         out_of_data=np.array([s == 0.0 or not usual for s, usual in zip(support, learned_from, strict=True)]),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ats_sim.agent import Steering
 from ats_sim.arrays import Array
 from ats_sim.errors import ConfigError
 from ats_sim.footing import Footing
@@ -58,9 +59,11 @@ def draw_opening(
     """Draw what was not asked for; as much is drawn whatever was asked, so that later chance does not depend on it.
 
     Raises:
-        ConfigError: If a start is inside something, or the asked video or part of it does not exist.
+        ConfigError: If a start is inside something, a goal outside the home, or the asked video does not exist.
     """
     count = len(asked.steering)
+    for steering in asked.steering:
+        refuse_outside(footing, steering)
     replay = None
     if asked.replay is not None:
         replay = Replay(find_recording(recordings, asked.replay.video), asked.replay)
@@ -77,6 +80,15 @@ def draw_opening(
     place = _observer_start(draw, asked.observer_pose, roots[0, -1, :3, 3], starts, footing.volume, observer)
     further = draw.integers(2**63, size=0 if replay is None else replay.samples - 1)
     return Opening(roots, joints, place, asked.stance, replay, np.concatenate([seeds[1:], further]))
+
+
+def refuse_outside(footing: Footing, steering: Steering) -> None:
+    """Raise ConfigError if a forced goal or path leaves the home."""
+    low, high = footing.volume.bounds
+    for name, places in (("goal", steering.goal), ("path", steering.path)):
+        if places is not None and ((places < low) | (places > high)).any():
+            box = f"{np.round(low, 1).tolist()} to {np.round(high, 1).tolist()}"
+            raise ConfigError(f"{name}: leaves the home, which lies within {box}")
 
 
 def _refuse_solid(footing: Footing, poses: Array) -> None:

@@ -16,6 +16,7 @@ from ats_sim.plan import Awareness
 from ats_sim.replay import ReplayRequest
 
 KNOWN = ("observer_pose", "agent_poses", "goal", "path", "awareness", "guidance", "stance", "replay")
+MOST_GUIDANCE = 20.0
 SWITCHES = ("scene", "observer", "past")
 
 
@@ -58,6 +59,8 @@ def read_reset_options(options: Mapping[str, Any] | None, num_agents: int) -> Re
         observer = given.get("observer_pose")
         observer = None if observer is None else checked("observer_pose", observer, (3,))
         guidance = float(checked("guidance", given.get("guidance", 1.0), ()))
+        if not 0.0 <= guidance <= MOST_GUIDANCE:
+            raise ArrayError(f"guidance: {guidance}, want 0 to {MOST_GUIDANCE:.0f} (1 is off)")
         poses = _agent_poses(given.get("agent_poses"), num_agents)
     except ArrayError as error:
         raise ConfigError(f"reset options: {error}") from error

@@ -93,8 +93,8 @@ def _recorded_motion(home: Home, footing: Footing) -> tuple[Array, Array]:
 
 
 def _is_usable(footing: Footing, roots: Array, joints: Array) -> Array:
-    """Whether bodies, roots (N, 4, 4) and joints (N, J, 3), fit and are where the agent was recorded (a motion may be
-    from elsewhere)."""
+    """Whether bodies, roots (N, 4, 4) and joints (N, J, 3), fit, are carried by something, and are where the agent was
+    recorded (a motion may be from elsewhere)."""
     positions = roots[:, :3, 3]
     known = footing.volume.agent_roots[:, :3, 3]
     near = np.zeros(len(positions), dtype=bool)
@@ -102,7 +102,10 @@ def _is_usable(footing: Footing, roots: Array, joints: Array) -> Array:
         gaps = np.linalg.norm(positions[first : first + 512, None] - known, axis=-1)
         near[first : first + 512] = gaps.min(1, initial=np.inf) <= KNOWN
     bodies = footing.skeleton.forward_kinematics(roots, joints)[..., :3, 3]
-    return np.asarray(near & footing.fits(footing.distances(bodies)))
+    room = footing.distances(bodies)
+    # What carried it then may have been moved since.
+    carried = footing.floating(bodies, room) <= 0.0
+    return np.asarray(near & carried & footing.fits(room))
 
 
 def _recorded_places(home: Home, margin: float) -> tuple[Array, Array]:

@@ -48,6 +48,8 @@ class Stretch:
     """(K, 6) linear (m/s) and angular (rad/s) velocity of the root since the frame before."""
     foot_skate: Array
     """(K,) m/s that standing feet slide."""
+    floating: Array
+    """(K,) metres by which the body hangs above what should carry it."""
     blocked: Array
     """(K,) whether something solid kept the body from its plan."""
     paws: Array
@@ -72,6 +74,7 @@ class Stretch:
             "distances": (count, joints),
             "velocities": (count, 6),
             "foot_skate": (count,),
+            "floating": (count,),
             "paws": (count, stored["paws"].shape[1], 4),
         }
         arrays = {name: checked(name, stored[name], shape).copy() for name, shape in shapes.items()}
@@ -174,8 +177,9 @@ def _unhindered(footing: Footing, before: Stretch, wanted: _Wanted) -> Array | N
     starts = np.concatenate([before.roots[-1:, :3, 3], places[:-1]])
     if not ways_are_free(footing.volume, starts, places, footing.margin).all():
         return None
-    distances = footing.distances(wanted.poses + places[:, None])
-    hanging = (footing.floating(distances) > 0.0) & ~wanted.airborne
+    positions = wanted.poses + places[:, None]
+    distances = footing.distances(positions)
+    hanging = (footing.floating(positions, distances) > 0.0) & ~wanted.airborne
     return None if hanging.any() or not footing.fits(distances).all() else places
 
 
@@ -265,7 +269,8 @@ def _measured(
     moved = np.diff(path[:, :3, 3], axis=0)
     turned = log_so3(path[1:, :3, :3] @ np.swapaxes(path[:-1, :3, :3], -1, -2))
     velocities = np.concatenate([moved, turned], axis=-1) * HZ
-    return Stretch(roots, joints, drawn, positions, distances[1:], velocities, skate, blocked, paws)
+    hanging = footing.floating(positions, distances[1:])
+    return Stretch(roots, joints, drawn, positions, distances[1:], velocities, skate, hanging, blocked, paws)
 
 
 def _strides(plan: Plan, frames: Array) -> Array:

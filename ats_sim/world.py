@@ -20,7 +20,7 @@ from ats_sim.likeness import HABITS, likeness_of
 from ats_sim.measures import DT, Measures, measure
 from ats_sim.moment import Moment, moment_between
 from ats_sim.observer import FLOOR, Observer, ObserverOptions, checked_action
-from ats_sim.opening import draw_opening
+from ats_sim.opening import draw_opening, refuse_outside
 from ats_sim.perception import PAST
 from ats_sim.physics import Bodies
 from ats_sim.planning import Mind, Thinker, agents_in_the_way, attended, bodies_of_others, think, thinkers_of
@@ -198,7 +198,9 @@ class World:
         """
         if not 0 <= index < len(self.agents):
             raise ConfigError(f"agent {index}: there are {len(self.agents)}")
-        self.agents[index].steer(changed(self.agents[index].steering, changes))
+        steering = changed(self.agents[index].steering, changes)
+        refuse_outside(self._footing, steering)
+        self.agents[index].steer(steering)
 
     def measure(self) -> Measures:
         """Numbers about the present moment; they depend on the state alone."""

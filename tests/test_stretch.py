@@ -107,6 +107,23 @@ def test_what_ends_in_the_air_falls_onto_what_is_below(footing: Footing) -> None
     assert found.roots[-1, 2, 3] == pytest.approx(ROOT_HEIGHT, abs=0.03)
 
 
+def test_a_wall_beside_it_carries_nobody(footing: Footing) -> None:
+    """Led up along a wall, the body is not held there: it comes down as soon as the plan stops climbing."""
+    path = line((-1.0, 1.7, ROOT_HEIGHT), (0.0, 0.0, 0.05))
+    path[20:] = path[19]
+    found = walk(footing, stand(footing, (-1.0, 1.7, ROOT_HEIGHT)), plan(path), count=56)
+    assert found.roots[:, 2, 3].max() > 0.8, "it does mean to jump"
+    assert found.floating[15] > 0.3 and found.roots[-1, 2, 3] < 0.6
+
+
+def test_floating_is_the_height_above_what_is_below(footing: Footing) -> None:
+    for height in (0.0, 0.1, 0.3):
+        found = stand(footing, (-1.0, 0.5, ROOT_HEIGHT + height))
+        assert found.floating[-1] == pytest.approx(height, abs=0.012)
+    on_couch = stand(footing, (1.5, 0.0, float(COUCH_HIGH[2]) + ROOT_HEIGHT))
+    assert on_couch.floating[-1] == pytest.approx(0.0, abs=0.012)
+
+
 @pytest.mark.parametrize("speed", [0.05, 0.2, 0.4])
 @pytest.mark.parametrize("target", ["wall", "couch"])
 def test_no_part_of_a_body_enters_what_it_is_driven_into(footing: Footing, speed: float, target: str) -> None:

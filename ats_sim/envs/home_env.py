@@ -194,6 +194,8 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
     def restore(self, blob: bytes) -> dict[str, Array]:
         """Continue from a snapshot of the same home and number of agents; returns the observation there.
 
+        In a new environment call `env.reset()` first: Gymnasium's wrapper lets nobody step before.
+
         A snapshot that was taken under another task begins this environment's task anew.
 
         Raises:

@@ -129,7 +129,8 @@ class Workers:
         self._processes[index].join(STOP_SECONDS)
         code = self._processes[index].exitcode
         return AtsError(
-            f"worker {index} of the vector environment died (exit code {code}); close it and make a new one"
+            f"worker {index} of the vector environment died (exit code {code}). Workers import the main script: what "
+            "makes the environment must stand under `if __name__ == '__main__':`; else close it and make a new one"
         )
 
 
