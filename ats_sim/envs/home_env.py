@@ -68,8 +68,15 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
     that whoever filmed the home did not show); `task`; `replay_active` and `replay`, which has `ade`, `minade` (m),
     `valid`, `finished` and `real_position (3,)` of the recorded animal, zeros while nothing is replayed.
 
-    `reset(options=...)` takes what `ats_sim.reset_options.read_reset_options` documents: start poses, goal, path,
-    awareness, guidance, stance, replay.
+    Options of `gym.make`: `home`; `task`; `obs_mode` "state" or "rgbd", `segmentation`; `num_agents` up to 16;
+    `physics` "kinematic" or "dynamic"; `replan_every` 1 to 56 steps; `observer_speed` m/s, `observer_radius` m;
+    `shaping_discount`; `render_mode` "rgb_array", "depth_array" or "human", `width`, `height`, `camera` "observer",
+    "third_person", "birdseye" or "agent", `show` any of "plan", "ghost", "futures", "support"; `renderer`; `policy`, a
+    mind in place of the home's own. `ats_sim.envs.options.EnvOptions` has a sentence on each.
+
+    `reset(options=...)`: `observer_pose (3,)` x, y, yaw; `agent_poses (A, 4)` x, y, z, yaw; `goal (3,)` and `path
+    (56, 3)` that the animals are forced to; `awareness` {"scene": bool, "observer": bool, "past": bool}; `guidance`;
+    `stance` "walk", "run" or "crouch"; `replay` {"video": name, "start": seconds, "samples": K}.
 
     `snapshot()`, `restore()`, `sample_futures()`, `steer()`, `set_stance()`, `awareness_effect()`,
     `data_support_map()` and `replay_names()` are reached through `env.unwrapped`. Pickling and `copy.deepcopy` keep the
