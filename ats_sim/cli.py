@@ -7,6 +7,7 @@ in one sentence on stderr and exit code 2.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from ats_sim import __version__
+from ats_sim import __version__, arguments
 from ats_sim.envs.closed_loop_config import ClosedLoopConfig
 from ats_sim.errors import AtsError, ConfigError
 from ats_sim.files import write_json
@@ -123,6 +124,7 @@ def train(recon: Place[Path], output: Output, config: Flat[TrainConfig], resume:
         config: How it is learned.
         resume: Go on from the last checkpoint; --no-resume begins anew.
     """
+    arguments.reconstruction(recon)
     from ats_sim.models.training import train as run
 
     return _show(run(recon, output, config, resume), f"ats play --home {output}")
@@ -149,17 +151,20 @@ def evaluate(
         report: With `closed-loop`: folder for closed_loop.json and a page with pictures, closed_loop.html.
     """
     if what == "reconstruction":
+        source = arguments.needed(capture, "--capture", "the capture it was made from")
+        arguments.reconstruction(path)
         from ats_sim.reconstruction.evaluation import evaluate_reconstruction
 
-        scores: Any = evaluate_reconstruction(path, _needed(capture, "--capture", "the capture it was made from"))
+        scores: Any = evaluate_reconstruction(path, source)
     elif what == "closed-loop":
         from ats_sim.envs.closed_loop import evaluate_closed_loop
 
         scores = evaluate_closed_loop(path, closed_loop, report)
     else:
+        source = arguments.reconstruction(arguments.needed(recon, "--recon", "the reconstruction it was trained on"))
         from ats_sim.models.evaluation import evaluate_behaviour
 
-        scores = evaluate_behaviour(path, _needed(recon, "--recon", "the reconstruction it was trained on"))
+        scores = evaluate_behaviour(path, source)
     if json is not None:
         write_json(json, scores)
     return _show(scores)
@@ -176,6 +181,7 @@ def check(path: Place[Path], redaction: Flat[RedactOptions], contents: bool = Fa
         redaction: What a copy to give away keeps.
         contents: List the files of a home and what they reveal.
     """
+    arguments.home_or_capture(path)
     further = contents or redaction != RedactOptions()
     if (path / "capture.json").exists():
         from ats_sim.reconstruction.capture.format import check_capture
@@ -199,13 +205,10 @@ def check(path: Place[Path], redaction: Flat[RedactOptions], contents: bool = Fa
 def doctor() -> int:
     """Try every renderer, the physics and the network runtime, each in a process of its own, and say what to fix."""
     from ats_sim.doctor import examine
+    from ats_sim.doctor_table import table
 
     findings = examine()
-    width = max(len(finding.name) for finding in findings)
-    for finding in findings:
-        print(f"{finding.name:{width}}  {'works ' if finding.works else 'absent'}  {finding.detail}")
-        if finding.fix:
-            print(f"{'':{width}}  fix:    {finding.fix}")
+    print("\n".join(table(findings, shutil.get_terminal_size().columns)))
     return PROBLEMS if any(finding.is_needed and not finding.works for finding in findings) else OK
 
 
@@ -218,9 +221,14 @@ class Verb:
     about: str
     """What it does, in a few words."""
     example: str
-    """A command that works."""
+    """A command that works, or one a line."""
 
 
+EVALUATIONS = (
+    "ats evaluate reconstruction recon --capture capture --json s.json",
+    "ats evaluate behaviour home --recon recon",
+    "ats evaluate closed-loop default --episodes 10 --seconds 30 --report report",
+)
 VERBS: Mapping[str, Verb] = {
     "play": Verb(
         play, "walk around in a home; the animal reacts", "ats play --home default --seconds 60 --record walk.mp4"
@@ -234,17 +242,15 @@ VERBS: Mapping[str, Verb] = {
         reconstruct, "capture -> cameras, home, animal", "ats reconstruct capture -o recon --preset fast"
     ),
     "train": Verb(train, "reconstruction -> home with behaviour", "ats train recon -o home --preset fast"),
-    "evaluate": Verb(
-        evaluate, "score against ground truth", "ats evaluate reconstruction recon --capture capture --json s.json"
-    ),
+    "evaluate": Verb(evaluate, "score against ground truth", "\n         ".join(EVALUATIONS)),
     "check": Verb(check, "list every problem of a home or capture", "ats check default"),
     "doctor": Verb(doctor, "what works on this machine, and how to fix the rest", "ats doctor"),
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if words is None else words)
     if not given or given[0] in ("-h", "--help", "help"):
         print(overview())
         return OK if given else BAD_INPUT
@@ -265,11 +271,13 @@ def overview() -> str:
     )
 
 
-def _guarded(name: str, arguments: Sequence[str]) -> int:
+def _guarded(name: str, words: Sequence[str]) -> int:
     verb = VERBS[name]
     about = f"{(verb.run.__doc__ or '').split('Args:')[0].strip()}\n\nExample: {verb.example}"
+    # Help is about the whole verb: after some arguments tyro would leave those out of the usage line.
+    given = ["--help"] if {"-h", "--help"} & set(words) else list(words)
     try:
-        return tyro.cli(verb.run, prog=f"ats {name}", args=list(arguments), description=about)
+        return tyro.cli(verb.run, prog=f"ats {name}", args=given, description=about)
     except AtsError as error:
         return _refuse(str(error))
     except ModuleNotFoundError as error:
@@ -288,12 +296,6 @@ def _guarded(name: str, arguments: Sequence[str]) -> int:
 def _refuse(message: str) -> int:
     print(f"ats: {message}", file=sys.stderr)
     return BAD_INPUT
-
-
-def _needed(path: Path | None, option: str, meaning: str) -> Path:
-    if path is None:
-        raise ConfigError(f"{option} is missing: {meaning}")
-    return path
 
 
 def _show(summary: Any, following: str | None = None) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ats_sim import cli
+from ats_sim import cli, doctor
 from ats_sim.errors import CaptureError
 from tests.toy_home import make_toy_home
 
@@ -56,6 +56,17 @@ def test_every_verb_explains_itself_with_an_example(verb: str, capsys: pytest.Ca
         (["import", "tum", "/nowhere", "-o", "out"], "no importer for 'tum'"),
         (["evaluate", "reconstruction", "/nowhere"], "--capture is missing"),
         (["evaluate", "behaviour", "/nowhere"], "--recon is missing"),
+        (["evaluate", "behaviour", "default", "--recon", "/nowhere"], "/nowhere: no such reconstruction"),
+        (["evaluate", "reconstruction", "/nowhere", "--capture", "/gone"], "/nowhere: no such reconstruction"),
+        (["evaluate", "closed-loop", "/nowhere"], "/nowhere: no such home; pass 'default', a home folder or a .zip"),
+        (["evaluate", "closed-loop", "default", "--episodes", "0"], "--episodes 0"),
+        (["evaluate", "closed-loop", "default", "--seconds", "-1"], "--seconds -1"),
+        (["evaluate", "closed-loop", "default", "--moments", "-1"], "--moments -1"),
+        (
+            ["check", "/nowhere"],
+            "/nowhere: no such home or capture; pass 'default', a home folder, a .zip of one, or a",
+        ),
+        (["train", "/nowhere", "-o", "out"], "/nowhere: no such reconstruction"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(
@@ -69,6 +80,57 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert code == 2
     assert sentence in said
     assert "Traceback" not in said
+
+
+def test_missing_paths_and_options_are_told_before_anything_heavy_is_imported() -> None:
+    code = (
+        "import sys; from ats_sim.cli import main;"
+        "print(main(['train', '/nowhere', '-o', 'out']), main(['evaluate', 'reconstruction', '/nowhere']),"
+        "main(['evaluate', 'behaviour', '/nowhere']), main(['check', '/nowhere']));"
+        "print(sorted({'torch', 'pybullet', 'onnxruntime', 'cv2'} & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines() == ["2 2 2 2", "[]"]
+
+
+def test_a_folder_that_is_no_reconstruction_is_not_called_a_missing_home(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["train", str(tmp_path), "-o", str(tmp_path / "home")]) == 2
+    assert "no finished reconstruction" in capsys.readouterr().err
+
+
+def test_a_folder_without_home_json_is_told_to_be_no_home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evaluate", "closed-loop", str(tmp_path)]) == 2
+    assert "home.json is missing, so this is no home" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("asked", [["--help"], ["closed-loop", "--help"], ["closed-loop", "default", "-h"]])
+def test_help_of_evaluate_names_what_and_shows_each(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["evaluate", *asked])
+    shown = capsys.readouterr().out
+    assert "{reconstruction,behaviour,closed-loop} PATH" in " ".join(shown.split("\n\n")[0].split())
+    for what in ("reconstruction recon --capture", "behaviour home --recon", "closed-loop default --episodes"):
+        assert f"ats evaluate {what}" in shown
+
+
+@pytest.mark.parametrize(("film", "code", "last"), [(True, 0, "needs works"), (False, 1, "absent here: film")])
+def test_the_doctor_wraps_between_words_and_sums_up(
+    film: bool, code: int, last: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = "a driver that has very much to say about libEGL.so.1 and about everything else on this machine"
+    findings = [
+        doctor.Finding("moderngl + fork", False, told, "use forkserver", False),
+        doctor.Finding("film", film, told, "" if film else "pip install av", True),
+    ]
+    monkeypatch.setattr(doctor, "examine", lambda: findings)
+    monkeypatch.setenv("COLUMNS", "72")
+    assert cli.main(["doctor"]) == code
+    lines = capsys.readouterr().out.splitlines()
+    assert "no mix" in lines[0] and lines[-1].endswith(last)
+    assert max(map(len, lines)) <= 72
+    assert " ".join(" ".join(lines).split()).count(told) == 2, "every word is whole"
 
 
 def test_unknown_options_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,13 +155,15 @@ def test_options_reach_the_room(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 
 def test_errors_of_a_room_become_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "home").mkdir()
+
     def train(*_: Any) -> dict[str, Any]:
         raise CaptureError("v00, frame 12: depth/000012.png is missing")
 
     monkeypatch.setitem(sys.modules, "ats_sim.models.training", SimpleNamespace(train=train))
-    assert cli.main(["train", "rec", "-o", "home"]) == 2
+    assert cli.main(["train", str(tmp_path), "-o", "home"]) == 2
     assert capsys.readouterr().err == "ats: v00, frame 12: depth/000012.png is missing\n"
 
 

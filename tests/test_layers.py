@@ -43,7 +43,7 @@ FLOORS = [
     {"world"},
     {"envs"},
     {"play", "doctor"},
-    {"viewer"},
+    {"viewer", "doctor_table", "arguments"},
     {"cli"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
