@@ -222,9 +222,10 @@ def test_every_camera_gives_new_pictures(home: Path, camera: str) -> None:
     made.close()
 
 
-def test_the_window_runs_in_real_time_without_a_display(home: Path) -> None:
+def test_the_window_runs_in_real_time_without_a_display(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     made = make(home, render_mode="human", width=64, height=48)
     made.reset(seed=0)
     start = time.perf_counter()

@@ -3,11 +3,14 @@
 import os
 import sys
 
+import gymnasium
 import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.errors import RenderError
 
+SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
+"""What says that there is something to draw on."""
 WINDOW_RATE = 30  # frames per second; three pictures between two steps of the world
 
 
@@ -17,13 +20,15 @@ class Window:
     def __init__(self, width: int, height: int) -> None:
         """Open it; without a display it opens invisibly, so that programs that ask for a window still run.
 
+        Gymnasium's logger warns then, once a program: who sets SDL_VIDEODRIVER chose what is drawn on, and knows.
+
         Raises:
             RenderError: If no window can be opened at all.
         """
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-        headless = sys.platform.startswith("linux") and not os.environ.get("DISPLAY")
-        if headless and not os.environ.get("WAYLAND_DISPLAY"):
-            os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+        if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in SCREENS):
+            gymnasium.logger.warn("no screen: the window is invisible; use render_mode='rgb_array' for pictures")
+            os.environ["SDL_VIDEODRIVER"] = "dummy"
         import pygame
 
         self._pygame = pygame
