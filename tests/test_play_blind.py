@@ -73,7 +73,8 @@ def rater(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[str]], list[str
 
 
 def options(folder: Path, ratings: Path, count: int = 5, **changes: Any) -> PlayOptions:
-    return PlayOptions(str(folder), blind=count, seconds=SECONDS, ratings=ratings, size=SMALL, **changes)
+    chosen: dict[str, Any] = {"seed": 0, "size": SMALL, **changes}
+    return PlayOptions(str(folder), blind=count, seconds=SECONDS, ratings=ratings, **chosen)
 
 
 def with_recordings(home: Home, *recordings: Recording) -> Home:

@@ -20,7 +20,7 @@ class ViewOptions:
     """Port on 127.0.0.1, the only address that is ever listened on; 0 takes any free one."""
     agents: int = 1
     """How many agents live in the home, 1 to 16."""
-    seed: int = 0
+    seed: int = PlayOptions.seed
     """Everything random follows from this number."""
     log: Path | None = None
     """New file to write the walk to, line by line (.jsonl), never one with a walk in; `ats play --replay` does it."""
