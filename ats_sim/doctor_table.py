@@ -29,7 +29,7 @@ def table(findings: Sequence[Finding], width: int) -> Iterator[str]:
 
 def _row(head: str, text: str, width: int) -> list[str]:
     return textwrap.wrap(
-        text,
+        text or "-",
         max(width, len(head) + 1 + LEAST),
         initial_indent=f"{head} ",
         subsequent_indent=" " * (len(head) + 1),

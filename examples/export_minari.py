@@ -19,22 +19,23 @@ to other states; and the observer of `ats play` turns up to 240 and nods up to 1
 1 run, 2 crouch), `is_sent` (whether the animal was sent somewhere) and `knows` (the home, the observer, its past).
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
-import minari
 import numpy as np
-from minari.data_collector import EpisodeBuffer
+from command_line import count, natural, plain_errors, require, seconds
 from scripted_observers import OBSERVERS
 
 import ats_sim
-from ats_sim.errors import AtsError, ConfigError
+from ats_sim.errors import ConfigError
 from ats_sim.home import Home
 from ats_sim.observer import STANCES
 from ats_sim.planning import Mind
@@ -43,6 +44,9 @@ from ats_sim.play.log import digest, read_header, read_lines
 from ats_sim.play.walk import Walk
 from ats_sim.policy import Policy
 from ats_sim.world import World
+
+if TYPE_CHECKING:
+    from minari.data_collector import EpisodeBuffer
 
 Rows = list[tuple[Any, ...]]
 """(observation, info) of a beginning, then (observation, info, action, reward, terminated) of every step."""
@@ -100,6 +104,8 @@ def scripted(env: gym.Env, observer: str, episodes: int, seconds: float, seed: i
 
 def write(name: str, episodes: Sequence[EpisodeBuffer], env: gym.Env, action_space: gym.Space, about: str) -> Any:
     """Write a Minari dataset of that name; ConfigError where there is nothing to write or the name is taken."""
+    import minari
+
     if not episodes:
         raise ConfigError("no step was walked, so there is nothing to write")
     if name in minari.list_local_datasets():
@@ -147,6 +153,8 @@ def _changes(world: World) -> dict[str, Any]:
 
 def _episode(rows: Rows, seed: int | None) -> Iterator[EpisodeBuffer]:
     """The rows as one episode, with the seed that a reset began it with; nothing where no step was made."""
+    from minari.data_collector import EpisodeBuffer
+
     if len(rows) < 2:
         return
     terminations = [bool(row[4]) for row in rows[1:]]
@@ -181,16 +189,15 @@ def main() -> None:
     parser.add_argument(
         "--observer", default="films", choices=sorted(OBSERVERS), help="who walks where no log is given"
     )
-    parser.add_argument("--episodes", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--episodes", type=count, default=5)
+    parser.add_argument("--seconds", type=seconds, default=20.0)
+    parser.add_argument("--seed", type=natural, default=0)
     options = parser.parse_args()
+    require("minari", "data")
     if options.root is not None:
         os.environ["MINARI_DATASETS_PATH"] = str(options.root.resolve())  # Minari joins a relative one twice
-    try:
+    with plain_errors():
         dataset = _export(options)
-    except AtsError as error:
-        raise SystemExit(str(error)) from error
     print(f"{options.name}: {dataset.total_episodes} episodes, {dataset.total_steps} steps")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
+from command_line import count, moment, natural, plain_errors, seconds
 from scripted_observers import chases
 from small_plot import floor_plan, save
 
@@ -25,12 +26,18 @@ def main() -> None:
     """Draw futures before and after coming near."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", default="default", help="a home folder, a .zip, or the bundled one")
-    parser.add_argument("--futures", type=int, default=40)
-    parser.add_argument("--seconds", type=float, default=6.0, help="how far to look")
-    parser.add_argument("--approach", type=float, default=2.0, help="seconds that you walk at the animal in between")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--futures", type=count, default=40)
+    parser.add_argument("--seconds", type=seconds, default=6.0, help="how far to look")
+    parser.add_argument("--approach", type=moment, default=2.0, help="seconds that you walk at the animal in between")
+    parser.add_argument("--seed", type=natural, default=1)
     parser.add_argument("--output", type=Path, default=Path("futures.png"))
     options = parser.parse_args()
+    with plain_errors():
+        draw(options)
+
+
+def draw(options: argparse.Namespace) -> None:
+    """Draw the futures of both moments into one picture."""
     env = gym.make("ATSHome-v0", home=options.home)
     observation, _ = env.reset(seed=options.seed)
     world, rng = env.unwrapped.world, np.random.default_rng(options.seed)

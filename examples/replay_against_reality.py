@@ -13,12 +13,13 @@ from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
+from command_line import count, moment, natural, plain_errors, refuse, seconds
 from small_plot import floor_plan, plot, save
 
 import ats_sim
 
 assert ats_sim.__version__, "importing it registers the environment"
-REAL, SIMULATED, CAMERA = (0, 121, 140), (209, 73, 91), (190, 190, 190)
+REAL, SIMULATED, CAMERA = (34, 139, 34), (209, 73, 91), (190, 190, 190)
 
 
 def main() -> None:
@@ -26,19 +27,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", default="default", help="a home folder, a .zip, or the bundled one")
     parser.add_argument("--video", help="which video; the first if not said")
-    parser.add_argument("--start", type=float, default=0.0, help="seconds into the video")
-    parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--samples", type=int, default=16, help="K")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=moment, default=0.0, help="seconds into the video")
+    parser.add_argument("--seconds", type=seconds, default=20.0)
+    parser.add_argument("--samples", type=count, default=16, help="K")
+    parser.add_argument("--seed", type=natural, default=0)
     parser.add_argument("--output", type=Path, default=Path("replay"), help="folder for the pictures")
     options = parser.parse_args()
+    with plain_errors():
+        replay(options)
+
+
+def replay(options: argparse.Namespace) -> None:
+    """Live through the video and write both pictures."""
     env = gym.make("ATSHome-v0", home=options.home)
     names = env.unwrapped.replay_names()
     if not names:
-        raise SystemExit(f"{options.home} keeps no recordings; export it again with `ats reconstruct` and `ats train`")
+        refuse(f"{options.home} keeps no recordings; export it again with `ats reconstruct` and `ats train`")
     video = options.video or names[0]
-    replay = {"video": video, "start": options.start, "samples": options.samples}
-    observation, info = env.reset(seed=options.seed, options={"replay": replay})
+    chosen = {"video": video, "start": options.start, "samples": options.samples}
+    observation, info = env.reset(seed=options.seed, options={"replay": chosen})
     rows = []
     for _ in range(round(options.seconds * 10)):
         observation, _, _, truncated, info = env.step(np.zeros(4, np.float32))
@@ -49,8 +56,8 @@ def main() -> None:
             break
     table = np.array(rows, dtype=float)
     env.close()
-    seconds, ade, minade = table[-1, :3]
-    print(f"{video}: after {seconds:.1f} s, ADE {ade:.2f} m, minADE of {options.samples} {minade:.2f} m")
+    lasted, ade, minade = table[-1, :3]
+    print(f"{video}: after {lasted:.1f} s, ADE {ade:.2f} m, minADE of {options.samples} {minade:.2f} m")
     lines = {"this sample (ADE)": table[:, [0, 1]].T, f"best of {options.samples} (minADE)": table[:, [0, 2]].T}
     named = {name: (pair[0], pair[1]) for name, pair in lines.items()}
     plot(options.output / "error.png", f"{video}: mean distance to reality, m", "seconds", named)

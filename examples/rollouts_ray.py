@@ -16,12 +16,13 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import ray
+from command_line import count, plain_errors, refuse, require
+
+from ats_sim.home import Home
 
 
-@ray.remote(num_cpus=1)
 class Gatherer:
-    """Environments in a process of its own."""
+    """Environments; as a Ray actor in a process of its own."""
 
     def __init__(self, home: str, task: str, num_envs: int, seed: int) -> None:
         """Open the environments."""
@@ -48,15 +49,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", default="default", help="a home folder or the bundled one")
     parser.add_argument("--task", default="follow", choices=["free", "follow", "approach", "film"])
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--num-envs", type=int, default=16, help="environments per worker")
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--workers", type=count, default=2)
+    parser.add_argument("--num-envs", type=count, default=16, help="environments per worker")
+    parser.add_argument("--steps", type=count, default=300)
     parser.add_argument("--address", help="of a Ray cluster; without it Ray is started here")
     parser.add_argument("--output", type=Path, default=Path("rollouts"))
     options = parser.parse_args()
-    ray.init(address=options.address, include_dashboard=False, logging_level="error")
+    require("ray", "cluster")
+    with plain_errors():
+        Home.load(options.home)  # what is wrong with it is said here, not by every worker
+    gather_all(options)
+
+
+def gather_all(options: argparse.Namespace) -> None:
+    """Start the workers and write what each brings back."""
+    import ray
+
+    try:
+        ray.init(address=options.address, include_dashboard=False, logging_level="error")
+    except (ConnectionError, ValueError) as error:
+        refuse(f"no Ray cluster at {options.address}: {str(error).splitlines()[0]}")
     home = options.home if options.home == "default" else str(Path(options.home).resolve())
-    gatherers = [Gatherer.remote(home, options.task, options.num_envs, seed) for seed in range(options.workers)]
+    actor = ray.remote(num_cpus=1)(Gatherer)
+    gatherers = [actor.remote(home, options.task, options.num_envs, seed) for seed in range(options.workers)]
     start, total = time.perf_counter(), 0
     waiting = {gatherer.gather.remote(options.steps): index for index, gatherer in enumerate(gatherers)}
     options.output.mkdir(parents=True, exist_ok=True)

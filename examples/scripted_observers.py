@@ -13,6 +13,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from command_line import natural, plain_errors, seconds
 
 import ats_sim
 from ats_sim.geometry import matrix_from_quaternion
@@ -82,11 +83,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--observer", choices=sorted(OBSERVERS), default="films")
     parser.add_argument("--home", default="default", help="a home folder, a .zip, or the bundled one")
-    parser.add_argument("--task", default="film", choices=["free", "follow", "approach", "film"])
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--task",
+        choices=["free", "follow", "approach", "film"],
+        help="what is rewarded; film if not said, and free for a chaser, who is no cameraman",
+    )
+    parser.add_argument("--seconds", type=seconds, default=30.0)
+    parser.add_argument("--seed", type=natural, default=0)
     parser.add_argument("--film", help="write what the observer sees into this .mp4")
     options = parser.parse_args()
+    options.task = options.task or ("free" if options.observer == "chases" else "film")
+    with plain_errors():
+        walk(options)
+
+
+def walk(options: argparse.Namespace) -> None:
+    """Walk, and tell the reward."""
     env: Any = gym.make(
         "ATSHome-v0", home=options.home, task=options.task, render_mode="rgb_array" if options.film else None
     )

@@ -12,8 +12,8 @@ COLORS = ((46, 64, 87), (209, 73, 91), (0, 121, 140), (237, 174, 73), (95, 75, 1
 """RGB, one per line."""
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BELOW = 900, 540, 90, 50, 30, 60
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-LEGEND = 0.06
-"""Share of the height that a line of the legend needs."""
+LEGEND = 24
+"""Pixels of a line of the legend, which stands below the plot."""
 PIXELS_PER_METRE = 70
 KNEE = 0.25
 """Height (m) at which a floor plan is cut."""
@@ -32,15 +32,13 @@ def plot(
     y_all = np.concatenate(
         [*(np.asarray(y, dtype=float) for _, y in lines.values()), np.array([*levels.values(), 0.0])]
     )
-    low, high = y_all.min(), max(y_all.max(), y_all.min() + 1e-9)
-    # Room for the legend above the highest line.
     box = (
         x_all.min(),
         max(x_all.max(), x_all.min() + 1e-9),
-        low,
-        high + LEGEND * (len(lines) + len(levels)) * (high - low),
+        y_all.min(),
+        max(y_all.max(), y_all.min() + 1e-9),
     )
-    picture = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    picture = np.full((HEIGHT + LEGEND * (len(lines) + len(levels)), WIDTH, 3), 255, np.uint8)
     _axes(picture, title, x_name, box)
     entries: list[str] = []
     for name, (x, y) in lines.items():
@@ -53,8 +51,9 @@ def plot(
             cv2.line(picture, (start, row), (start + 8, row), COLORS[len(entries) % len(COLORS)], 2, cv2.LINE_AA)
         entries.append(f"{name}: {value:.3g}")
     for index, name in enumerate(entries):
-        place = (LEFT + 14, TOP + 24 + 22 * index)
-        cv2.putText(picture, name, place, FONT, 0.55, COLORS[index % len(COLORS)], 1, cv2.LINE_AA)
+        color, row = COLORS[index % len(COLORS)], HEIGHT + LEGEND * index
+        cv2.line(picture, (LEFT, row), (LEFT + 30, row), color, 3, cv2.LINE_AA)
+        cv2.putText(picture, name, (LEFT + 42, row + 5), FONT, 0.55, color, 1, cv2.LINE_AA)
     save(path, picture)
 
 
@@ -100,3 +99,7 @@ def _pixels(x: np.ndarray, y: np.ndarray, box: tuple[float, float, float, float]
     across = LEFT + (x - box[0]) / (box[1] - box[0]) * (WIDTH - LEFT - RIGHT)
     up = HEIGHT - BELOW - (y - box[2]) / (box[3] - box[2]) * (HEIGHT - TOP - BELOW)
     return np.stack([across, up], axis=1).round().astype(np.int32)
+
+
+if __name__ == "__main__":
+    print("small_plot.py draws for the other examples; it does nothing on its own.")

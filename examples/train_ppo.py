@@ -11,103 +11,30 @@ exploration that is smooth in time (`use_sde`), because `film` minds jerky camer
 the right.
 """
 
+from __future__ import annotations
+
 import argparse
-import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
-import torch
+from command_line import count, minutes, natural, plain_errors, require
 from scripted_observers import OBSERVERS
 from small_plot import plot, save
-from stable_baselines3 import PPO
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 import ats_sim
 from ats_sim.envs.observer_frame import VectorObserverFrame
 from ats_sim.video import VideoWriter
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.vec_env import VecNormalize
 
 assert ats_sim.__version__, "importing it registers the environment"
 EPISODE = 300
 GAMMA = 0.97
 TEST_SEED = 1_000_000
 """Training never sees episodes of these seeds."""
-
-
-class Sb3Envs(VecEnv):
-    """Gymnasium's vector environment as Stable-Baselines3 wants it: it must begin ended episodes at once."""
-
-    def __init__(self, env: Any, seed: int) -> None:
-        """Wrap a vector environment in SAME_STEP mode."""
-        self.env, self._seed_once, self._actions = env, seed, np.zeros((env.num_envs, 4), np.float32)
-        self.recent: list[np.ndarray] = []
-        """Rewards of the running rollout as the task gave them; what PPO sees is normalised."""
-        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
-
-    def reset(self) -> np.ndarray:
-        """All anew; seeded the first time."""
-        seed, self._seed_once = self._seed_once, None
-        return self.env.reset(seed=seed)[0]
-
-    def step_async(self, actions: np.ndarray) -> None:
-        """Note the actions."""
-        self._actions = np.clip(actions, -1.0, 1.0).astype(np.float32)
-
-    def step_wait(self) -> Any:
-        """Step; infos tell the last observation of what ended, as SB3 needs it to bootstrap."""
-        observation, reward, terminated, truncated, info = self.env.step(self._actions)
-        self.recent.append(reward)
-        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        done = terminated | truncated
-        for index in np.flatnonzero(done):
-            infos[index] = {
-                "terminal_observation": info["final_obs"][index],
-                "TimeLimit.truncated": bool(truncated[index] and not terminated[index]),
-            }
-        return observation, reward.astype(np.float32), done, infos
-
-    def close(self) -> None:
-        """Close all."""
-        self.env.close()
-
-    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-        """SB3 asks whether a Monitor is around; none is."""
-        return [False] * self.num_envs
-
-    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
-        """Call a method of every environment."""
-        return list(self.env.unwrapped.call(method_name, *args, **kwargs))
-
-    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """SB3 asks for `render_mode` only."""
-        return [getattr(self.env, attr_name, None)] * self.num_envs
-
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Nothing can be set from outside."""
-        raise NotImplementedError(attr_name)
-
-
-class Curve(BaseCallback):
-    """Keeps the mean reward of every rollout and stops when the time is up."""
-
-    def __init__(self, envs: Sb3Envs, minutes: float) -> None:
-        """Train in these for so many minutes."""
-        super().__init__()
-        self._envs = envs
-        self._end = time.monotonic() + 60.0 * minutes
-        self.steps: list[int] = []
-        self.rewards: list[float] = []
-
-    def _on_step(self) -> bool:
-        return time.monotonic() < self._end
-
-    def _on_rollout_end(self) -> None:
-        self.steps.append(self.num_timesteps)
-        self.rewards.append(float(np.mean(self._envs.recent)))
-        self._envs.recent.clear()
-        print(f"{self.num_timesteps:8d} steps: {self.rewards[-1]:+.3f} reward a step", flush=True)
 
 
 def make_envs(options: argparse.Namespace, count: int, workers: int = 0) -> Any:
@@ -128,6 +55,18 @@ def make_envs(options: argparse.Namespace, count: int, workers: int = 0) -> Any:
 def main() -> None:
     """Train, score, draw."""
     options = parsed()
+    require("stable_baselines3", "rl")
+    with plain_errors():
+        train(options)
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train an observer, score it beside two others, and draw what came of it."""
+    import torch
+    from sb3_envs import Curve, Sb3Envs
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.vec_env import VecNormalize
+
     # Every environment worker and every network call is one thread; more would only fight over the cores.
     torch.set_num_threads(1)
     options.output.mkdir(parents=True, exist_ok=True)
@@ -237,12 +176,12 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", default="film", choices=["follow", "approach", "film"])
     parser.add_argument("--home", default="default", help="a home folder, a .zip, or the bundled one")
-    parser.add_argument("--minutes", type=float, default=15.0, help="time to train for")
-    parser.add_argument("--steps", type=int, default=10_000_000, help="environment steps to train for, if sooner")
-    parser.add_argument("--num-envs", type=int, default=32)
-    parser.add_argument("--workers", type=int, default=0, help="processes that simulate; 0 simulates in this one")
-    parser.add_argument("--test-envs", type=int, default=16, help="unseen episodes for the scores")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=minutes, default=15.0, help="time to train for")
+    parser.add_argument("--steps", type=count, default=10_000_000, help="environment steps to train for, if sooner")
+    parser.add_argument("--num-envs", type=count, default=32)
+    parser.add_argument("--workers", type=natural, default=0, help="processes that simulate; 0 simulates in this one")
+    parser.add_argument("--test-envs", type=count, default=16, help="unseen episodes for the scores")
+    parser.add_argument("--seed", type=natural, default=0)
     parser.add_argument("--output", type=Path, default=Path("ppo"))
     return parser.parse_args()
 

@@ -158,8 +158,9 @@ def test_a_scripted_observers_dataset_is_the_environments(
     monkeypatch.setattr(sys, "argv", ["export_minari", *arguments])
     export.main()
     assert "2 episodes, 20 steps" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="already"):
+    with pytest.raises(SystemExit, match="2"):
         export.main()
+    assert "already" in capsys.readouterr().err
     dataset = minari.load_dataset("ats-sim/walks-v0")
     env = dataset.recover_environment()
     for episode, seed in zip(dataset.iterate_episodes(), (0, 1), strict=True):
