@@ -76,7 +76,7 @@ def train(options: argparse.Namespace) -> None:
         "MlpPolicy",
         envs,
         n_steps=64,
-        batch_size=512,
+        batch_size=min(512, 64 * options.num_envs),
         n_epochs=6,
         gamma=GAMMA,
         gae_lambda=0.92,
