@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -274,4 +275,6 @@ def _try(trial: Trial) -> Finding:
     works = ran.returncode == 0
     said = (ran.stdout if works else ran.stderr).strip().splitlines() or ["silent"]
     detail = said[-1] if works or ran.returncode > 0 else f"crashed (signal {-ran.returncode})"
-    return Finding(trial.name, works, detail[:160], "" if works else trial.fix, trial.is_needed)
+    return Finding(
+        trial.name, works, textwrap.shorten(detail, 160, placeholder=" …"), "" if works else trial.fix, trial.is_needed
+    )
