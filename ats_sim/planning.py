@@ -11,6 +11,7 @@ from ats_sim.agent import Agent
 from ats_sim.arrays import Array
 from ats_sim.perception import Perception, perceive
 from ats_sim.plan import Awareness, Plan
+from ats_sim.routes import routes_of
 from ats_sim.sliding import Disc
 
 NOBODY, OBSERVER = -1, 0
@@ -79,7 +80,7 @@ def plan_due(mind: Mind, thinkers: Sequence[Thinker]) -> None:
         plans = mind.plan(
             _perceptions(group),
             [thinker.rng for thinker in group],
-            goals=[agent.steering.goal for agent in agents],
+            goals=[_stage(agent) for agent in agents],
             paths=[agent.steering.path for agent in agents],
             previous=[agent.running_plan() for agent in agents],
             executed=[agent.executed for agent in agents],
@@ -88,6 +89,12 @@ def plan_due(mind: Mind, thinkers: Sequence[Thinker]) -> None:
         )
         for agent, plan in zip(agents, plans, strict=True):
             agent.adopt(plan)
+
+
+def _stage(agent: Agent) -> Array | None:
+    """(3,) what an agent that was sent somewhere makes for now: a stage of the way there, or the place itself."""
+    goal = agent.steering.goal
+    return None if goal is None else routes_of(agent.footing).stage(agent.T_world_root[:3, 3], goal)
 
 
 def attended(agents: Sequence[Agent], observer: Array) -> Array:

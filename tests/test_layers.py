@@ -35,7 +35,7 @@ FLOORS = [
     {"policy"},
     {"seam", "sweep", "legs"},
     {"footing", "gait"},
-    {"stretch"},
+    {"stretch", "routes"},
     {"agent"},
     {"planning", "replay", "snapshot"},
     {"measures", "starts", "reset_options", "moment", "futures"},
