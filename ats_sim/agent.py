@@ -26,7 +26,7 @@ class Steering:
     awareness: Awareness = Awareness()
     """What it may know."""
     goal: Array | None = None
-    """(3,) forced goal, world frame."""
+    """(3,) where it was sent, world frame; its mind is told of stages on the way there (`routes`)."""
     path: Array | None = None
     """(56, 3) forced root positions, world frame."""
     guidance: float = 1.0

@@ -38,9 +38,8 @@ def play(options: Flat[PlayOptions]) -> int:
     """Walk through a home: the animal lives there and reacts to you.
 
     With a screen this opens a window (H shows the keys). Without one, a scripted observer walks for 20 s and writes
-    play.mp4. With --replay a walk is done again and compared: exit code 1 where a state differs or a line
-    is cut off. With --blind N you are
-    shown N clips and say of each whether the recorded or the simulated animal lives in it.
+    play.mp4. With --replay a walk is done again and compared: exit code 1 where a state differs or a line is cut off.
+    With --blind N you are shown N clips and say of each whether the recorded or the simulated animal lives in it.
     """
     from ats_sim.play.blind.run import blind_test
     from ats_sim.play.run import play as run

@@ -20,7 +20,7 @@ from ats_sim.rendering.renderer import Backend, open_renderer
 __all__ = ["AGENT_LABEL", "OBSERVER_LABEL", "OVERLAY_LABEL", "SCENE_LABEL", "HomeRenderer", "Overlay"]
 
 FIELD_OF_VIEW = float(np.radians(60.0))
-TOO_NEAR = 0.5
+TOO_NEAR = 0.9
 """A figure whose eyes are nearer to the camera than this only blocks the view, metres."""
 LIGHT = Lighting(ambient=0.62, strength=0.5, shadow=0.85)
 
