@@ -40,9 +40,9 @@ class ATSHomeParallelEnv(ParallelEnv[str, Any, Array]):  # type: ignore[misc]
 
     The observer sees and acts as in `ATSHomeEnv`, and gets the task's reward. Agent i sees `own_frame.animal_frame`, a
     vector, and acts by `Box(-1, 1, (4,), float32)`: a goal ahead, to the left and above of it, in its own level frame,
-    times 3 m, and a gate: above 0 the goal is imposed, else the animal follows its own mind. A goal that moves by less
-    than 0.25 m is the same goal. Its reward is 0 (`agent_reward="none"`), the observer's ("shared"), or minus that
-    ("opposed").
+    times 3 m and held within the home, and a gate: above 0 the goal is imposed, else the animal follows its own mind. A
+    goal that moves by less than 0.25 m is the same goal. Its reward is 0 (`agent_reward="none"`), the observer's
+    ("shared"), or minus that ("opposed").
 
     All players leave together, when the task ends or after `max_episode_steps`. Infos are those of `ATSHomeEnv` for
     the observer, and `goal_imposed` for the animals. `reset(options=...)` is that of `ATSHomeEnv`.
@@ -141,6 +141,7 @@ class ATSHomeParallelEnv(ParallelEnv[str, Any, Array]):  # type: ignore[misc]
                 self.home_env.steer(index, goal=None)
             return
         goal = transform_points(gravity_aligned(agent.T_world_root), GOAL_RANGE * wanted[None, :3])[0]
+        goal = np.clip(goal, *self.home_env.world.home.perception.bounds)
         if imposed is None or float(np.linalg.norm(goal - imposed)) > SAME_GOAL:
             self.home_env.steer(index, goal=goal)
 
