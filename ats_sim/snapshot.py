@@ -37,13 +37,16 @@ def unpack(blob: bytes) -> dict[str, Array]:
         with zipfile.ZipFile(io.BytesIO(blob)) as archive:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                 raise ConfigError("snapshot: compressed entries; this is no snapshot that a world wrote")
-        with np.load(io.BytesIO(blob), allow_pickle=False) as stored:
-            state = {name: stored[name] for name in stored.files}
+            state = {entry.filename.removesuffix(".npy"): _array(archive.read(entry)) for entry in archive.infolist()}
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, MemoryError) as broken:
         raise ConfigError(f"snapshot: damaged ({broken})") from broken
     if str(state.pop("format", "")) != SNAPSHOT_FORMAT:
         raise ConfigError(f"snapshot: not of format {SNAPSHOT_FORMAT!r}")
     return state
+
+
+def _array(data: bytes) -> Array:
+    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
 
 
 def own_part(stored: Mapping[str, Array], prefix: str) -> dict[str, Array]:
