@@ -44,7 +44,8 @@ class Routes:
         self._index = np.full(nodes.shape, -1)
         self._index[nodes] = np.arange(int(nodes.sum()))
         where = np.argwhere(nodes)
-        self._places = np.column_stack([self._low[:2] + where[:, :2] * self._cell, self._levels[nodes] + self._height])
+        self.places = np.column_stack([self._low[:2] + where[:, :2] * self._cell, self._levels[nodes] + self._height])
+        """(N, 3) roots of bodies that stand at every place, metres."""
         self._graph = self._edges()
         self._ways = lru_cache(REMEMBERED)(self._ways_to)
 
@@ -62,14 +63,14 @@ class Routes:
         best, way, last = None, 0.0, here
         while start != end and following[start] >= 0 and way < AHEAD:
             start = int(following[start])
-            place = self._places[start]
+            place = self.places[start]
             way += math.dist(last, place)
             last = place
             if best is None or way < LEAST or self._is_straight(here, place):
                 best = place
         if best is None:
             return goal
-        return goal if start == end and self._is_straight(here, self._places[end]) else best
+        return goal if start == end and self._is_straight(here, self.places[end]) else best
 
     def _is_straight(self, here: Array, there: Array) -> bool:
         return bool(ways_are_free(self._footing.volume, here[None], there[None], MARGIN)[0])
@@ -105,7 +106,7 @@ class Routes:
                     rows.append(start[ok])
                     columns.append(end[ok])
                     costs.append(self._cell * math.hypot(dx, dy) + EFFORT * np.abs(rise[ok]))
-        count = len(self._places)
+        count = len(self.places)
         entries = (np.concatenate(costs), (np.concatenate(rows), np.concatenate(columns)))
         return csr_matrix(entries, shape=(count, count))
 
@@ -116,9 +117,9 @@ class Routes:
 
     def _nearest(self, root: Array) -> int | None:
         """The place nearest to a root (3,), within half a metre."""
-        if not len(self._places):
+        if not len(self.places):
             return None
-        gaps = ((self._places - root) ** 2).sum(1)
+        gaps = ((self.places - root) ** 2).sum(1)
         nearest = int(gaps.argmin())
         return nearest if gaps[nearest] < 0.25 else None
 

@@ -35,7 +35,7 @@ class ATSHomeVectorEnv(VectorEnv[dict[str, Array], Array, Array]):  # type: igno
     on ask every world; `call_each` gives every world its own argument. All arrays that come back are new.
 
     All worlds of a process share one home, one policy and one renderer: a hundred worlds of the bundled home take
-    0.4 GB (`benchmarks/vector_speed.py`).
+    0.2 GB (`benchmarks/simulator.py`).
     """
 
     def __init__(
