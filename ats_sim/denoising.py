@@ -1,12 +1,13 @@
 """Drawing from a diffusion model by a few denoising calls, and the numbers that make its signals unit-sized.
 
 Signals are corrupted along straight lines, x_s = (1 - s) x_0 + s n with n standard normal and s from 1 (noise) to 0
-(data). A network predicts the clean x_0; the loop follows the line that the prediction implies. Clean prediction on
-straight lines keeps its quality at four calls, where noise prediction falls apart (reference: flow matching, Lipman et
-al. 2023; ATS itself uses 50 ancestral steps of noise prediction). No onnxruntime and no torch here: training uses the
+(data). A network predicts the clean x_0; the loop follows where the predictions lead. Clean prediction on straight
+lines keeps its quality at four calls, where noise prediction falls apart (reference: flow matching, Lipman et al. 2023;
+ATS itself uses 50 ancestral steps of noise prediction). No onnxruntime and no torch here: training uses the
 same normalisation.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -20,15 +21,28 @@ Denoiser = Callable[[Array, float], Array]
 """Predicts the clean signal from a noisy one (N, ...) at a noise level in (0, 1]."""
 Stage = str
 STAGES: tuple[Stage, ...] = ("goal", "path", "pose")
+GUIDES: Mapping[Stage, str] = {"path": "path_guide", "pose": "pose_guide"}
+"""Stages whose denoiser takes activations of another network, which runs once for all calls."""
+GUIDE_NAMES = tuple(f"guide_{i}" for i in range(6))
+"""What those activations are called."""
 
 
-def uniform_levels(calls: int) -> tuple[float, ...]:
-    """Noise levels of a loop with that many network calls, from 1 down to 0."""
-    return tuple(1.0 - i / calls for i in range(calls + 1))
+def falling_levels(calls: int) -> tuple[float, ...]:
+    """Noise levels of a loop with that many network calls, from 1 down to 0, closer to each other where it matters.
+
+    What a guide has nearly settled is decided at low noise only: with even steps, the spread of a future that is
+    known to a tenth comes out half as wide as it should.
+    """
+    return tuple((1.0 - i / calls) ** 2 for i in range(calls + 1))
 
 
 def denoise(denoiser: Denoiser, start: Array, levels: tuple[float, ...]) -> Array:
     """Walk from a noisy signal to a clean one (deterministic: all randomness is in the start).
+
+    On straight lines dx/ds = (x - x_0(x, s)) / s. Between two levels the clean prediction is taken as linear in s,
+    from this call and the one before, for which the equation has a closed form (a two-step exponential integrator, of
+    second order; the first step is of first order). To hold the prediction constant instead, as the usual loop does,
+    draws everything toward the mean: of a standard normal, eight calls leave a deviation of .85, three of .64.
 
     Args:
         denoiser: Predicts the clean signal.
@@ -38,10 +52,16 @@ def denoise(denoiser: Denoiser, start: Array, levels: tuple[float, ...]) -> Arra
     Returns:
         (N, ...) the clean signal.
     """
-    signal = start
+    signal, slope = start, np.zeros_like(start)
+    before: tuple[Array, float] | None = None
     for level, following in zip(levels[:-1], levels[1:], strict=True):
         clean = denoiser(signal, level)
-        signal = clean + (following / level) * (signal - clean)
+        if before is not None:
+            slope = (clean - before[0]) / (level - before[1])
+        bend = following * math.log(level / following) if following > 0.0 else 0.0
+        share = following / level
+        signal = share * signal + (1.0 - share) * (clean - level * slope) + bend * slope
+        before = (clean, level)
     return signal
 
 

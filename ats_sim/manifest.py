@@ -13,7 +13,7 @@ from ats_sim.files import read_json
 from ats_sim.skeleton import Skeleton
 
 HOME_FORMAT = "ats-home/1"
-POLICY_FORMAT = "ats-policy/1"
+POLICY_FORMAT = "ats-policy/2"
 UNITS = {"length": "m", "time": "s", "angle": "rad"}
 CLOCKS = {"behaviour_hz": 10, "past_frames": 8, "future_frames": 56}
 MAX_MANIFEST_BYTES = 4 * 2**20

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.denoising import STAGES, Normalisation, denoise
+from ats_sim.denoising import GUIDES, STAGES, Normalisation, denoise
 from ats_sim.errors import ArrayError, PolicyError
 from ats_sim.geometry import inverse
+from ats_sim.manifest import POLICY_FORMAT
 from ats_sim.perception import FUTURE, HZ, PATCH_SHAPE, Perception, pack_motion, patch_channels
 from ats_sim.plan import Awareness, Plan, Signals, awareness_rows, carried_on, forced_signals, plan_from_ego
 
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Awareness", "Plan", "Policy"]
 
-FORMAT = "ats-policy/1"
-GRAPHS = ("scene", "history", *STAGES)
+GRAPHS = ("scene", "history", *GUIDES.values(), *STAGES)
 GUIDED = ("goal", "path")
 """Stages that guidance sharpens; a pose only follows its path (ATS does the same)."""
 SWITCHES = ("scene", "observer", "past", "guide")
@@ -161,6 +161,8 @@ class Policy:
         codes |= self._run("history", {"observer_past": np.stack([p.observer_past for p in unique]), "past": past})
         codes["current"] = past[:, -1, 3:]
         position = {id(p): i for i, p in enumerate(unique)}
+        if len(unique) == len(perceptions):
+            return codes
         rows = np.array([position[id(p)] for p in perceptions])
         return {name: value[rows] for name, value in codes.items()}
 
@@ -177,50 +179,55 @@ class Policy:
 
     def _draw(self, stage: str, draft: "_Draft", guides: Signals) -> Array:
         """Draw one stage for all agents, in the ego frame; forced rows are taken as they are."""
+        free = np.array([stage not in forced for forced in draft.forced])
+        if free.all():
+            return self._draw_free(stage, draft, guides, slice(None))
         decoded = np.zeros((len(draft.noise), *self._shapes[stage]))
-        for row, forced in enumerate(draft.forced):
-            if stage in forced:
-                decoded[row] = forced[stage]
-        rows = np.array([i for i, forced in enumerate(draft.forced) if stage not in forced], dtype=np.int64)
-        if len(rows):
-            decoded[rows] = self._draw_rows(stage, draft, guides, rows)
+        for row in np.flatnonzero(~free):
+            decoded[row] = draft.forced[row][stage]
+        if free.any():
+            decoded[free] = self._draw_free(stage, draft, guides, free)
         return decoded
 
-    def _draw_rows(self, stage: str, draft: "_Draft", guides: Signals, rows: Array) -> Array:
-        start = np.stack([draft.noise[row][stage] for row in rows]).astype(np.float32)
+    def _draw_free(self, stage: str, draft: "_Draft", guides: Signals, rows: Array | slice) -> Array:
+        start = np.stack([noise[stage] for noise in draft.noise])[rows].astype(np.float32)
         inputs = {name: value[rows] for name, value in (draft.codes | guides).items()}
         call = self._denoiser(stage, inputs, draft.keep[rows], draft.guidance if stage in GUIDED else 1.0)
-        return self._normalisation.decode(
-            stage, denoise(call, start, self._levels[stage]), draft.codes["current"][rows]
-        )
+        return self._normalisation.decode(stage, denoise(call, start, self._levels[stage]), inputs["current"])
 
     def _denoiser(self, stage: str, inputs: Signals, keep: Array, guidance: float) -> Callable[[Array, float], Array]:
         """The stage's network with its conditions bound; with guidance, both passes go as one batch."""
-        names = [name for name in self._inputs[stage] if name not in ("noisy", "level", "keep")]
-        bound = {name: inputs[name].astype(np.float32) for name in names}
         if guidance == 1.0:
-            return lambda x, level: self._run(stage, bound | {"noisy": x, "level": _column(level, x), "keep": keep})[
-                "clean"
-            ]
+            return self._bound(stage, inputs | {"keep": keep})
         # Without observer and goal, but with scene and past: what is sharpened is the answer to those two.
-        both = np.concatenate([keep, keep * np.array([1, 0, 1, 0], np.float32)])
-        bound = {name: np.concatenate([value, value]) for name, value in bound.items()}
+        both = {name: np.concatenate([value, value]) for name, value in inputs.items()}
+        both["keep"] = np.concatenate([keep, keep * np.array([1, 0, 1, 0], np.float32)])
+        call = self._bound(stage, both)
 
         def guided(x: Array, level: float) -> Array:
-            double = np.concatenate([x, x])
-            clean = self._run(stage, bound | {"noisy": double, "level": _column(level, double), "keep": both})["clean"]
+            clean = call(np.concatenate([x, x]), level)
             with_both, without = clean[: len(x)], clean[len(x) :]
             return without + np.float32(guidance) * (with_both - without)
 
         return guided
 
+    def _bound(self, stage: str, inputs: Signals) -> Callable[[Array, float], Array]:
+        """The stage's network with its conditions bound; its guide runs here, once for all calls."""
+        if stage in GUIDES:
+            inputs = inputs | self._run(GUIDES[stage], inputs)
+        bound = {name: inputs[name].astype(np.float32) for name in self._inputs[stage] if name in inputs}
+        return lambda x, level: self._run(stage, bound | {"noisy": x, "level": _column(level, x)})["clean"]
+
     def _run(self, graph: str, inputs: Signals) -> Signals:
         names = self._outputs[graph]
-        count = len(next(iter(inputs.values())))
+        taken = {name: np.ascontiguousarray(inputs[name], dtype=np.float32) for name in self._inputs[graph]}
+        count = len(next(iter(taken.values())))
+        if count <= MAX_BATCH:
+            return dict(zip(names, self._sessions[graph].run(names, taken), strict=True))
         parts = []
         for start in range(0, count, MAX_BATCH):
-            cut = {name: value[start : start + MAX_BATCH].astype(np.float32) for name, value in inputs.items()}
-            parts.append(self._sessions[graph].run(names, {name: np.ascontiguousarray(v) for name, v in cut.items()}))
+            cut = {name: value[start : start + MAX_BATCH] for name, value in taken.items()}
+            parts.append(self._sessions[graph].run(names, cut))
         return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
 
 
@@ -249,8 +256,8 @@ def _per_agent(name: str, values: Sequence[Item] | None, count: int) -> Sequence
 
 def _check_fit(spec: Mapping[str, Any], home: "Home", where: str) -> None:
     """Refuse a policy made for another body or another kind of perception."""
-    if spec["format"] != FORMAT or set(GRAPHS) - set(spec["graphs"]):
-        raise PolicyError(f"{where}: want format {FORMAT} with the graphs {', '.join(GRAPHS)}")
+    if spec["format"] != POLICY_FORMAT or set(GRAPHS) - set(spec["graphs"]):
+        raise PolicyError(f"{where}: want format {POLICY_FORMAT} with the graphs {', '.join(GRAPHS)}")
     joints, channels = list(home.skeleton.joint_names), list(patch_channels(home.perception))
     if list(spec["joint_names"]) != joints:
         raise PolicyError(f"{where}: joint order {spec['joint_names']}, the home's skeleton has {joints}")

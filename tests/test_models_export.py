@@ -68,7 +68,7 @@ def reseal(folder: Path, trained: Trained) -> None:
 @pytest.mark.parametrize("batch", [1, 2, 7])
 def test_onnx_computes_what_torch_computes(trained: Trained, batch: int) -> None:
     """Every graph, within 1e-4, at several batch sizes."""
-    shapes = graph_inputs(trained.normalisation, len(trained.channels))
+    shapes = graph_inputs(trained.networks, len(trained.channels))
     generator = torch.Generator().manual_seed(batch)
     for name in GRAPHS:
         inputs = example_inputs(shapes[name], batch, generator)

@@ -138,8 +138,8 @@ def test_learning_rate_is_one_cycle() -> None:
 
 
 def test_few_windows_are_not_shown_for_ever() -> None:
-    """4000 steps of 32 stay where there is enough to see, and shrink where each window would come too often."""
-    config = TrainConfig(max_epochs=200)
+    """As many steps as asked for where there is enough to see, fewer where each window would come too often."""
+    config = TrainConfig(steps=4000, batch=32, max_epochs=200)
     assert limited(size_of(config), config, 5000).steps == 4000
     assert limited(size_of(config), config, 96).steps == 600
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from ats_sim.arrays import Array
-from ats_sim.denoising import STAGES, Normalisation, uniform_levels
+from ats_sim.denoising import STAGES, Normalisation, falling_levels
+from ats_sim.manifest import POLICY_FORMAT
 from ats_sim.models.hierarchy import Behaviour
 from ats_sim.models.onnx_export import CALLS, OUTPUTS, graph_inputs
-from ats_sim.policy import FORMAT, GRAPHS, Policy
+from ats_sim.policy import GRAPHS, Policy
 
 
 class TorchSession:
@@ -33,14 +34,14 @@ def torch_policy(
     hidden: Sequence[str] = (),
 ) -> Policy:
     """The policy that an export of these networks would give."""
-    inputs = graph_inputs(normalisation, len(channels))
+    inputs = graph_inputs(networks, len(channels))
     graphs = {name: {"inputs": inputs[name], "outputs": OUTPUTS[name]} for name in GRAPHS}
     spec = {
-        "format": FORMAT,
+        "format": POLICY_FORMAT,
         "joint_names": joint_names,
         "channels": channels,
         "graphs": graphs,
-        "schedule": {"levels": {stage: uniform_levels(calls[stage]) for stage in STAGES}, "persistence_s": 4.0},
+        "schedule": {"levels": {stage: falling_levels(calls[stage]) for stage in STAGES}, "persistence_s": 4.0},
         "hidden": hidden,
         "normalisation": normalisation.to_json(),
     }

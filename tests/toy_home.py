@@ -85,7 +85,7 @@ def write_fake_policy(folder: Path, skeleton: Skeleton, **changes: Any) -> None:
     """Write a policy.json of the right form beside a graph that no runtime could open."""
     (folder / "goal.onnx").write_bytes(b"no graph")
     spec = {
-        "format": "ats-policy/1",
+        "format": "ats-policy/2",
         "past_frames": 8,
         "future_frames": 56,
         "joint_names": list(skeleton.joint_names),

@@ -41,7 +41,7 @@ class TrainConfig:
     mirror: bool = True
     """Also learn from the left-right mirrored home and agent."""
     held_out: tuple[str, ...] = ()
-    """Videos kept for testing; by default every eighth accepted one, none where there is only one."""
+    """Videos kept for testing; by default every seventh accepted one, none where there are few."""
     seed: int = 0
     """Seed of everything random in training."""
     device: str = "auto"
@@ -70,7 +70,7 @@ class TrainSize:
 
 PRESETS: dict[Preset, TrainSize] = {
     "fast": TrainSize(steps=400, batch=24, path_width=24, pose_width=32),
-    "default": TrainSize(steps=4000, batch=32, path_width=32, pose_width=48),
+    "default": TrainSize(steps=6000, batch=48, path_width=32, pose_width=48),
     "full": TrainSize(steps=60000, batch=64, path_width=48, pose_width=80),
 }
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ats_sim.arrays import Array
 
-MAX_WEIGHT = 25.0
+MAX_WEIGHT = 100.0
 
 
 def draw_levels(rng: np.random.Generator, count: int) -> Array:

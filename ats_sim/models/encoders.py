@@ -14,7 +14,11 @@ HALF_SPAN = 0.5 * PATCH_SHAPE[0] * PATCH_CELL
 
 
 class SceneEncoder(nn.Module):
-    """A scene patch as one code, and as a map that answers "what is there?" for single points of a path."""
+    """A scene patch as one code, and as a map that answers "what is there?" for single points of a path.
+
+    Columns of voxels are taken as the channels of a plan: what matters is where things stand on the floor, and flat
+    convolutions cost a third of solid ones.
+    """
 
     mean: Tensor
     std: Tensor
@@ -25,29 +29,26 @@ class SceneEncoder(nn.Module):
         channels, height = len(mean), PATCH_SHAPE[2]
         self.register_buffer("mean", mean.reshape(1, -1, 1, 1, 1).clone())
         self.register_buffer("std", std.reshape(1, -1, 1, 1, 1).clone())
-        self.volume = nn.Sequential(
-            nn.Conv3d(channels, 24, 2, stride=2),
-            nn.SiLU(),
-            nn.Conv3d(24, 32, 3, stride=2, padding=1),
-            nn.SiLU(),
-            nn.Conv3d(32, 48, 3, stride=(2, 2, 1), padding=1),
-            nn.SiLU(),
-        )
+        self.plan = nn.Sequential(nn.Conv2d(channels * height, 32, 1), nn.SiLU())
+        self.to_map = nn.Conv2d(32, MAP_CHANNELS, 3, padding=1)
         self.to_code = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(48 * 4 * 4 * 2, 128), nn.SiLU(), nn.Linear(128, CODE), nn.Dropout(dropout)
-        )
-        self.to_map = nn.Sequential(
-            nn.Conv2d(channels * height, MAP_CHANNELS, 1),
+            nn.Conv2d(32, 48, 4, stride=4),
             nn.SiLU(),
-            nn.Conv2d(MAP_CHANNELS, MAP_CHANNELS, 3, padding=1),
+            nn.Conv2d(48, 64, 3, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(64 * 4 * 4, 128),
+            nn.SiLU(),
+            nn.Linear(128, CODE),
+            nn.Dropout(dropout),
         )
 
     def forward(self, scene_patch: Tensor) -> tuple[Tensor, Tensor]:
         """Encode patches (B, C, 32, 32, 8) as codes (B, 64) and maps (B, 16, 32, 32)."""
         patch = (scene_patch - self.mean) / self.std
-        code = self.to_code(self.volume(patch).flatten(1))
-        columns = patch.permute(0, 1, 4, 2, 3).flatten(1, 2)
-        return code, self.to_map(columns)
+        plan = self.plan(patch.permute(0, 1, 4, 2, 3).flatten(1, 2))
+        return self.to_code(plan), self.to_map(plan)
 
 
 def look_up(scene_map: Tensor, points: Tensor) -> Tensor:
@@ -70,22 +71,24 @@ class HistoryEncoder(nn.Module):
         super().__init__()
         self.register_buffer("past_mean", past_mean.clone())
         self.register_buffer("past_std", past_std.clone())
-        self.observer = _three_layers(PAST * 6 + (PAST - 1) * 3, dropout)
+        self.observer = _three_layers(PAST * 7 + (PAST - 1) * 4, dropout)
         self.past = _three_layers(PAST * len(past_mean) + (PAST - 1) * 3, dropout)
 
     def forward(self, observer_past: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
         """Encode observers (B, 8, 3) and packed pasts (B, 8, D) as two codes (B, 64)."""
         distance = torch.sqrt((observer_past**2).sum(-1, keepdim=True) + 1e-4)
         direction = observer_past / distance
-        squashed = direction * torch.log1p(distance)
-        seen = torch.cat([direction, squashed], dim=-1).flatten(1)
-        observer = self.observer(torch.cat([seen, _velocity(observer_past)], dim=-1))
+        squashed = torch.log1p(distance)
+        seen = torch.cat([direction, direction * squashed, squashed], dim=-1).flatten(1)
+        # Whoever comes nearer does so from any side: given as it is, that need not be learned for each.
+        closing = _velocity(distance)
+        observer = self.observer(torch.cat([seen, _velocity(observer_past), closing], dim=-1))
         own = ((past - self.past_mean) / self.past_std).flatten(1)
         return observer, self.past(torch.cat([own, _velocity(past[..., :3])], dim=-1))
 
 
 def _velocity(positions: Tensor) -> Tensor:
-    """Speeds (B, (T - 1) 3) in m/s, clipped softly: a camera that lost track must not shout."""
+    """Speeds (B, (T - 1) C) of (B, T, C) in m/s, clipped softly: a camera that lost track must not shout."""
     return torch.tanh((positions[:, 1:] - positions[:, :-1]) * (HZ / 3.0)).flatten(1)
 
 

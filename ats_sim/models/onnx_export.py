@@ -16,13 +16,15 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from ats_sim.denoising import STAGES, Normalisation, uniform_levels
+from ats_sim.denoising import GUIDE_NAMES, STAGES, Normalisation, falling_levels
 from ats_sim.files import write_json
 from ats_sim.graph_metadata import without_metadata
+from ats_sim.manifest import POLICY_FORMAT
+from ats_sim.models.control_unet import GuidedUNet, block_shapes
 from ats_sim.models.encoders import CODE, MAP_CHANNELS
 from ats_sim.models.hierarchy import Behaviour
 from ats_sim.perception import FUTURE, PAST, PATCH_CELL, PATCH_SHAPE
-from ats_sim.policy import FORMAT, GRAPHS
+from ats_sim.policy import GRAPHS
 from ats_sim.progress import track
 
 MAX_EXPORT_BATCH = 1024
@@ -34,6 +36,8 @@ ones it dithers (benchmarks/RESULTS.md)."""
 OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "scene": ("scene_code", "scene_map"),
     "history": ("observer_code", "past_code"),
+    "path_guide": GUIDE_NAMES,
+    "pose_guide": GUIDE_NAMES,
     "goal": ("clean",),
     "path": ("clean",),
     "pose": ("clean",),
@@ -41,36 +45,38 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
 Shapes = dict[str, tuple[int, ...]]
 
 
-def graph_inputs(normalisation: Normalisation, channels: int) -> dict[str, Shapes]:
+def graph_inputs(networks: Behaviour, channels: int) -> dict[str, Shapes]:
     """Input names and shapes (without the batch axis) of every graph, in the order of `forward`'s arguments."""
-    pose_width = normalisation.pose_mean.shape[1]
-    codes: Shapes = {
-        "scene_code": (CODE,),
-        "scene_map": (MAP_CHANNELS, *PATCH_SHAPE[:2]),
-        "observer_code": (CODE,),
-        "past_code": (CODE,),
-    }
+    coefficients, pose_width = networks.path.mean.shape, networks.pose.unet.out.out_channels
     histories: Shapes = {"observer_code": (CODE,), "past_code": (CODE,)}
+    codes: Shapes = {"scene_code": (CODE,), "scene_map": (MAP_CHANNELS, *PATCH_SHAPE[:2]), **histories}
     level: Shapes = {"level": (1,)}
     keep: Shapes = {"keep": (4,)}
-    shapes = normalisation.shapes
+    goal: Shapes = {"goal": (3,)}
     return {
         "scene": {"scene_patch": (channels, *PATCH_SHAPE)},
         "history": {"observer_past": (PAST, 3), "past": (PAST, 3 + pose_width)},
-        "goal": {"noisy": shapes["goal"], **level, **codes, **keep},
-        "path": {"noisy": shapes["path"], **level, **codes, "goal": (3,), **keep},
+        "path_guide": {"scene_code": (CODE,), **histories, **goal, **keep},
+        "pose_guide": {**histories, "path": (FUTURE, 3), **keep},
+        "goal": {"noisy": (3,), **level, **codes, **keep},
+        "path": {"noisy": tuple(coefficients), **level, **codes, **goal, **keep, **_guides(networks.path.unet)},
         "pose": {
-            "noisy": shapes["pose"],
+            "noisy": (FUTURE, pose_width),
             **level,
             **histories,
-            "path": (FUTURE, 3),
             "current": (pose_width,),
             **keep,
+            **_guides(networks.pose.unet),
         },
     }
 
 
-CALLS: dict[str, int] = {"goal": 8, "path": 3, "pose": 2}
+def _guides(unet: GuidedUNet) -> Shapes:
+    shapes = block_shapes(unet.out.in_channels, FUTURE)
+    return dict(zip(GUIDE_NAMES, shapes, strict=True))
+
+
+CALLS: dict[str, int] = {"goal": 8, "path": 4, "pose": 2}
 """Denoising calls per stage: goals are cheap and gain from more, a pose that follows its path needs few."""
 
 
@@ -84,7 +90,7 @@ def export_policy(
     hidden: Sequence[str] = (),
     training: Mapping[str, Any],
 ) -> None:
-    """Write the five graphs and `policy.json` into a folder; `home.seal_home` then adds their hashes.
+    """Write the seven graphs and `policy.json` into a folder; `home.seal_home` then adds their hashes.
 
     Args:
         folder: Where to.
@@ -95,7 +101,7 @@ def export_policy(
         hidden: Conditions (scene, observer, past) that the networks never saw and that must stay hidden.
         training: Plain facts about the training, kept in `policy.json`.
     """
-    inputs = graph_inputs(normalisation, len(channels))
+    inputs = graph_inputs(networks, len(channels))
     round_weights(networks)
     for name in track(GRAPHS, "export to ONNX"):
         export_graph(folder / f"{name}.onnx", networks.get_submodule(name), inputs[name], OUTPUTS[name])
@@ -108,7 +114,7 @@ def export_policy(
         for name in GRAPHS
     }
     spec = {
-        "format": FORMAT,
+        "format": POLICY_FORMAT,
         "past_frames": PAST,
         "future_frames": FUTURE,
         "joint_names": list(joint_names),
@@ -116,7 +122,7 @@ def export_policy(
         "patch": {"shape": list(PATCH_SHAPE), "cell": PATCH_CELL},
         "graphs": graphs,
         "schedule": {
-            "levels": {stage: list(uniform_levels(CALLS[stage])) for stage in STAGES},
+            "levels": {stage: list(falling_levels(CALLS[stage])) for stage in STAGES},
             "persistence_s": PERSISTENCE_S,
         },
         "hidden": list(hidden),

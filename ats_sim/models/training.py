@@ -110,7 +110,10 @@ def prepare(recon: Path, config: TrainConfig) -> Lesson:
 
 
 def held_out_names(names: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
-    """Videos kept for testing: those asked for, else every eighth, else the last of three or more.
+    """Videos kept for testing: those asked for, else every seventh, else the last of three or more.
+
+    Seven, because habits often repeat with the day of the week or by twos and fours: every eighth video of somebody
+    who takes turns sitting and following would always show the same of both.
 
     Raises:
         TrainingError: If a wanted one does not exist, or nothing would be left to learn from.
@@ -122,8 +125,8 @@ def held_out_names(names: Sequence[str], wanted: Sequence[str]) -> tuple[str, ..
         raise TrainingError(f"held_out: {list(wanted)} are all videos there are; leave some to learn from")
     if wanted:
         return tuple(wanted)
-    if len(names) >= 8:
-        return tuple(names[7::8])
+    if len(names) >= 7:
+        return tuple(names[6::7])
     return (names[-1],) if len(names) >= 3 else ()
 
 
@@ -142,7 +145,7 @@ def build(lesson: Lesson, config: TrainConfig, size: TrainSize) -> tuple[BatchMa
         )
     learner = Learner(
         networks,
-        graph_inputs(normalisation, len(channels)),
+        graph_inputs(networks, len(channels)),
         steps=size.steps,
         rate=config.learning_rate,
         weight_decay=config.weight_decay,
