@@ -36,7 +36,7 @@ class ReconstructConfig:
     """Most frames fused into the scene (walkthrough and videos); by default the preset's."""
     texture_size: int = 2048
     """Edge of the home's texture in pixels."""
-    ablate: tuple[Literal["keypoints", "geometry", "consensus", "refinement", "videos-in-scene"], ...] = ()
+    ablate: tuple[Literal["keypoints", "geometry", "consensus", "refinement", "videos-in-scene", "layouts"], ...] = ()
     """Parts to switch off, for ablation tables."""
 
     def __post_init__(self) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from ats_sim.errors import ReconstructionError
-from ats_sim.gltf import write_scene
 from ats_sim.reconstruction.capture.format import Capture
 from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.registration.cameras import Cameras
 from ats_sim.reconstruction.stages import MARKERS, Stages, capture_key
 
 RENDER_OUTPUTS = ("renders",)
+SCENE_VERSION = "scene/2"
+"""Changes when fusion makes something else of the same input."""
 HOME_VERSION = "home/3"
 """Changes when the export makes something else of the same input, so that old homes are made anew."""
 
@@ -53,7 +54,8 @@ def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Sta
         ["cameras.json"],
         lambda: _register(opened, output, settings),
     )
-    stages.run("fuse", {}, ["scene.safetensors", "scene.glb"], lambda: _fuse(opened, output, settings))
+    fused = ["scene.safetensors", "scene.glb", "variants"]
+    stages.run("fuse", {"version": SCENE_VERSION}, fused, lambda: _fuse(opened, output, settings))
     stages.run(
         "agent",
         _keys(settings, "device"),
@@ -83,9 +85,7 @@ def _register(capture: Capture, output: Path, config: ReconstructConfig) -> None
 def _fuse(capture: Capture, output: Path, config: ReconstructConfig) -> None:
     from ats_sim.reconstruction.scene.build import build_scene
 
-    scene = build_scene(capture, Cameras.read(output / "cameras.json"), config)
-    scene.write(output / "scene.safetensors")
-    write_scene(output / "scene.glb", scene.mesh)
+    build_scene(capture, Cameras.read(output / "cameras.json"), config).write(output)
 
 
 def _agent(capture: Capture, output: Path, config: ReconstructConfig) -> None:
