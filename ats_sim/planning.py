@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ats_sim.agent import Agent
+from ats_sim.agent import Agent, adopt
 from ats_sim.arrays import Array
 from ats_sim.perception import Perception, perceive
 from ats_sim.plan import Awareness, Plan
@@ -87,8 +87,7 @@ def plan_due(mind: Mind, thinkers: Sequence[Thinker]) -> None:
             awareness=[agent.steering.awareness for agent in agents],
             guidance=guidance,
         )
-        for agent, plan in zip(agents, plans, strict=True):
-            agent.adopt(plan)
+        adopt(agents, plans)
 
 
 def _stage(agent: Agent) -> Array | None:
