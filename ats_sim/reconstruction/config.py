@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from ats_sim.errors import ConfigError
@@ -16,8 +17,16 @@ class ReconstructConfig:
 
     preset: Preset = "default"
     """fast: coarse voxels and few frames, for a first look; full: finest, slowest."""
-    method: Literal["classical"] = "classical"
-    """How cameras, scene and agent are found. classical = keypoints, geometry, TSDF, fitted template."""
+    method: Literal["classical", "full"] = "classical"
+    """How cameras, scene and agent are found. classical = keypoints, geometry, TSDF, fitted template; full = also
+    feature-metric bundle adjustment."""
+    features: Literal["own", "dinov2"] = "own"
+    """What bundle adjustment compares (method full): own = a small descriptor learnt from this very capture; dinov2 =
+    the paper's, for those who have its weights."""
+    dinov2_weights: Path | None = None
+    """DINOv2 ViT-S/14 state dict (.pth or .safetensors); by default where torch.hub keeps it."""
+    dinov2_block: int | None = None
+    """Take tokens after this block instead of the last, for trunks whose last blocks were fine-tuned away (try 7)."""
     masks: bool = True
     """Use the capture's agent masks. Without them the agent is what stands in the scene's free space."""
     device: str = "cpu"
@@ -36,8 +45,20 @@ class ReconstructConfig:
     """Most frames fused into the scene (walkthrough and videos); by default the preset's."""
     texture_size: int = 2048
     """Edge of the home's texture in pixels."""
-    ablate: tuple[Literal["keypoints", "geometry", "consensus", "refinement", "videos-in-scene", "layouts"], ...] = ()
-    """Parts to switch off, for ablation tables."""
+    ablate: tuple[
+        Literal[
+            "keypoints",
+            "geometry",
+            "consensus",
+            "refinement",
+            "feature-ba",
+            "photometric-ba",
+            "videos-in-scene",
+            "layouts",
+        ],
+        ...,
+    ] = ()
+    """Parts to switch off, for ablation tables; photometric-ba = bundle adjustment compares colours."""
 
     def __post_init__(self) -> None:
         if self.voxel_size is not None and not 0.01 <= self.voxel_size <= 0.2:
