@@ -55,7 +55,8 @@ def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Sta
         lambda: _register(opened, output, settings),
     )
     fused = ["scene.safetensors", "scene.glb", "variants"]
-    stages.run("fuse", {"version": SCENE_VERSION}, fused, lambda: _fuse(opened, output, settings))
+    made_with = {"version": SCENE_VERSION, **_keys(settings, "scene")}
+    stages.run("fuse", made_with, fused, lambda: _fuse(opened, output, settings))
     stages.run(
         "agent",
         _keys(settings, "device"),
@@ -85,7 +86,16 @@ def _register(capture: Capture, output: Path, config: ReconstructConfig) -> None
 def _fuse(capture: Capture, output: Path, config: ReconstructConfig) -> None:
     from ats_sim.reconstruction.scene.build import build_scene
 
-    build_scene(capture, Cameras.read(output / "cameras.json"), config).write(output)
+    built = build_scene(capture, Cameras.read(output / "cameras.json"), config)
+    if config.scene == "tsdf":
+        built.write(output)
+        return
+    from ats_sim.reconstruction.scene.field.build import build_neural_scene
+
+    # Training goes on from here if it is stopped: its hash says whether it is still the same training.
+    checkpoint = output / MARKERS / "field.safetensors"
+    build_neural_scene(built, config, checkpoint=checkpoint).write(output)
+    checkpoint.unlink(missing_ok=True)
 
 
 def _agent(capture: Capture, output: Path, config: ReconstructConfig) -> None:
