@@ -37,6 +37,8 @@ class BuiltScene:
     """What it was made of, in order of capture."""
     static: TsdfVolume | None
     """The walkthrough alone, where there was one."""
+    anchor: str
+    """The recording whose cameras define the frame."""
     votes: Votes
     """Which recording saw what."""
     layouts: Layouts
@@ -76,12 +78,19 @@ def build_scene(capture: Capture, cameras: Cameras, config: ReconstructConfig) -
     regions = _fused_again(volume, parts, static, layouts, config)
     older = {epoch.name: extract_mesh(regions.layout(volume, epoch)) for epoch in layouts.epochs[:-1]}
     scene = SceneMap.of(regions.layout(volume, layouts.epochs[-1]))
-    return BuiltScene(scene, tuple(parts), static, votes, layouts, older)
+    return BuiltScene(scene, tuple(parts), static, _anchor(capture, cameras), votes, layouts, older)
 
 
 def without_agent(part: PosedFrames, static: TsdfVolume | None, config: ReconstructConfig) -> TsdfVolume | None:
     """The map against which a recording's agent is told from its furniture; none where masks do that."""
     return None if config.masks and part.video.has_masks else static
+
+
+def _anchor(capture: Capture, cameras: Cameras) -> str:
+    """The walkthrough; scan-free, the video that the others were registered to."""
+    if capture.walkthrough is not None:
+        return capture.walkthrough.name
+    return next((name for name, video in cameras.videos.items() if "anchor" in video.quality), "")
 
 
 def chosen_frames(capture: Capture, cameras: Cameras, config: ReconstructConfig) -> list[PosedFrames]:

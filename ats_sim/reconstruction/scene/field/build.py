@@ -76,7 +76,6 @@ def ray_bank(
         fixed = without_agent(part, built.static, config)
         return pictures(part, use_masks=config.masks, static=fixed, label=f"rays of {part.video.name}")
 
-    first = built.parts[0].video.name
     return gather(
         built.parts,
         read,
@@ -85,6 +84,5 @@ def ray_bank(
         seed=options.seed,
         features=features,
         blocked=built.layouts.blocked_volume,
-        # The first recording defines the frame: the walkthrough, or the anchor of a scan-free capture.
-        fixed=[part.video.name == first for part in built.parts],
+        fixed=[part.video.name == built.anchor for part in built.parts],
     )
