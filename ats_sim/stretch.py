@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ats_sim.arrays import Array, checked
+from ats_sim.errors import ArrayError
 from ats_sim.footing import Footing
 from ats_sim.geometry import log_so3
 from ats_sim.perception import HZ
@@ -51,6 +52,10 @@ class Stretch:
     def from_state(cls, stored: Mapping[str, Array], joints: int) -> "Stretch":
         """Read back what `state` returned for one body; KeyError or ArrayError where it is incomplete."""
         count = len(stored["roots"])
+        if count < 2:
+            raise ArrayError(
+                f"roots: {count} frames, want two or more: an agent is always on its way from one to the next"
+            )
         shapes: dict[str, tuple[int, ...]] = {
             "roots": (count, 4, 4),
             "joints": (count, joints, 3),
