@@ -87,8 +87,7 @@ class Course:
 
 def _length(vectors: Array) -> Array:
     """(...) of vectors (..., 3)."""
-    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
-    return np.asarray(np.sqrt(x * x + y * y + z * z))
+    return np.asarray(np.sqrt((vectors * vectors).sum(-1)))
 
 
 def _within(starts: Array, ends: Array, reach: Array) -> Array:

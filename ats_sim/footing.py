@@ -81,18 +81,18 @@ class Footing:
         if not len(self.feet):
             return hanging
         # Nearly always the nearest joint is a paw that stands: then nothing else needs to be looked at.
-        nearest = distances.argmin(-1)[..., None]
-        lowest = np.take_along_axis(joints, nearest[..., None], axis=-2)[..., 0, :]
-        stands = (distances.min(-1) <= self.sole) & self._is_below(lowest)
-        rest = ~stands
-        gap = np.where(self._is_below(joints[rest]), distances[rest], HIGHEST).min(-1)
-        hanging[rest] = np.maximum(np.minimum(gap, HIGHEST) - self.sole, 0.0)
+        nearest = distances.argmin(-1)
+        where = (*np.indices(nearest.shape, sparse=True), nearest)
+        rest = ~((distances[where] <= self.sole) & self._is_below(joints[where]))
+        if rest.any():
+            gap = np.where(self._is_below(joints[rest]), distances[rest], HIGHEST).min(-1)
+            hanging[rest] = np.maximum(np.minimum(gap, HIGHEST) - self.sole, 0.0)
         return hanging
 
     def _is_below(self, points: Array) -> Array:
         """(...) whether what is nearest to points (..., 3) lies below them."""
-        above, below = np.moveaxis(self.distances(points[..., None, :] + LOOKS), -1, 0)
-        return np.asarray(above - below > SLOPE * 2.0 * LOOK)
+        felt = self.distances(points[..., None, :] + LOOKS)
+        return np.asarray(felt[..., 0] - felt[..., 1] > SLOPE * 2.0 * LOOK)
 
     def fits(self, distances: Array) -> Array:
         """(...) whether no joint is inside anything."""

@@ -20,8 +20,7 @@ def ways_are_free(volume: PerceptionVolume, starts: Array, ends: Array, margin: 
     the others.
     """
     ways = ends - starts
-    x, y, z = ways.T
-    looks = np.maximum(np.ceil(np.sqrt(x * x + y * y + z * z) / CHECK), 1.0)
+    looks = np.maximum(np.ceil(np.sqrt((ways * ways).sum(-1)) / CHECK), 1.0)
     counts = looks.astype(np.int64)
     way, firsts = np.repeat(np.arange(len(ways)), counts), np.cumsum(counts) - counts
     shares = (np.arange(1, len(way) + 1) - firsts[way]) / looks[way]
