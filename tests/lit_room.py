@@ -11,7 +11,7 @@ from ats_sim.reconstruction.capture.writer import CaptureWriter
 from ats_sim.reconstruction.scene.raycast import Raycaster
 from tests.toy_room import CAMERA, drifting, room, walk
 
-LIGHTS = ((1.6, 0.3, 0.8), (-1.6, -0.3, -0.8), (1.2, -0.3, 0.6))
+LIGHTS = ((1.6, 0.3, 1.6), (-1.6, -0.3, -1.6), (1.2, -0.3, 1.2))
 """Stops, warmth and strength of shading of each video."""
 
 

@@ -8,7 +8,7 @@ field by gradient, this takes Gauss-Newton steps against descriptors kept on the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,12 +21,14 @@ from ats_sim.reconstruction.registration.adjustment.solver import CostTerm, move
 from ats_sim.reconstruction.registration.adjustment.strand import Strand
 from ats_sim.reconstruction.registration.features.maps import DenseFeatures, FeatureMap
 from ats_sim.reconstruction.registration.terms import SurfaceTerm
+from ats_sim.reconstruction.registration.verifier import surface_share
 from ats_sim.reconstruction.scene.fusion import VIDEO_WEIGHT, PosedFrames, fuse
 from ats_sim.reconstruction.scene.meshing import extract_mesh
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
 
 COARSE, FINE = 0, 1
 TOGETHER = np.inf
+COVERED = 0.5
 
 
 @dataclass(frozen=True)
@@ -97,14 +99,10 @@ class Adjuster:
         return moved
 
     def _fused(self, moving: Sequence[Strand]) -> TsdfVolume:
-        volume = replace(
-            self.base,
-            distance=self.base.distance.copy(),
-            weight=self.base.weight.copy(),
-            color=self.base.color.copy(),
-        )
+        volume = self.base.copy()
         for strand in moving:
-            part = PosedFrames(strand.video, strand.frames, strand.T_world_camera, VIDEO_WEIGHT)
+            frames, poses = strand.frames[strand.shown], strand.T_world_camera[strand.shown]
+            part = PosedFrames(strand.video, frames, poses, VIDEO_WEIGHT)
             fuse(volume, part.thinned(self.config.fused), use_masks=self.config.use_masks, static=self.base)
         return volume
 
@@ -116,20 +114,17 @@ class Adjuster:
         for strand in strands:
             index: dict[int, list[Array]] = {level: [] for level in levels}
             values: dict[int, list[Array]] = {level: [] for level in levels}
-            for i, frame in enumerate(strand.frames):
-                sighting = self._sighting(landmarks, strand, i, self.config.remembered, rng)
-                pyramid = self.features.describe(strand.video.rgb(int(frame)))
+            for i in strand.shown:
+                sighting = self._sighting(landmarks, strand, int(i), self.config.remembered, rng)
+                pyramid = self.features.describe(strand.video.rgb(int(strand.frames[i])))
                 for level in levels:
                     value, _, inside = pyramid.levels[level].read(sighting[1])
                     index[level].append(sighting[0][inside])
                     values[level].append(value[inside].astype(np.float16))
             for level in levels:
-                seen[level][strand.name] = summarize(
-                    np.concatenate(index[level]),
-                    np.concatenate(values[level]),
-                    len(landmarks),
-                    unit=self.config.unit,
-                )
+                found = np.concatenate([np.zeros((0, self.features.channels), np.float16), *values[level]])
+                which = np.concatenate([np.zeros(0, np.int64), *index[level]])
+                seen[level][strand.name] = summarize(which, found, len(landmarks), unit=self.config.unit)
         return seen
 
     def _sighting(
@@ -167,7 +162,7 @@ class Adjuster:
         pyramids = [self.features.describe(strand.video.rgb(int(frame))) for frame in strand.frames]
         others: list[CostTerm] = []
         if self.config.surface:
-            others.append(SurfaceTerm(volume, strand.surface_points(use_masks=self.config.use_masks)[0]))
+            others.append(self._surface_term(strand, volume))
         gravity = strand.gravity()
         if gravity is not None:
             others.append(gravity)
@@ -183,6 +178,13 @@ class Adjuster:
                 poses = move_freely(strand.T_world_camera, terms, motion, stiffness=stiffness)
             strand = strand.moved(poses)
         return strand
+
+    def _surface_term(self, strand: Strand, volume: TsdfVolume) -> SurfaceTerm:
+        """Depth against what is fixed, where that covers half of the video: the fused map holds the video's own depth,
+        which would only confirm where it already stands."""
+        points, _ = strand.surface_points(use_masks=self.config.use_masks)
+        _, seen = surface_share(self.base, points, strand.T_world_camera)
+        return SurfaceTerm(self.base if seen.mean() > COVERED else volume, points)
 
     def _feature_term(
         self,

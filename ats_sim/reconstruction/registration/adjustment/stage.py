@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,13 @@ from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.registration.adjustment.bundle_adjustment import Adjuster, AdjustmentConfig
 from ats_sim.reconstruction.registration.adjustment.strand import Strand
 from ats_sim.reconstruction.registration.cameras import RegisteredVideo
-from ats_sim.reconstruction.registration.features.prepare import prepare_features
+from ats_sim.reconstruction.registration.features.prepare import MAPS, prepare_features
 from ats_sim.reconstruction.registration.features.recordings import PosedRecording
 from ats_sim.reconstruction.registration.verifier import Verdict, verify
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
 
 SURE_SURFACE = 0.9
-TOLERATED = 0.01
+TOLERATED = 0.02
 
 
 def adjusts(config: ReconstructConfig) -> bool:
@@ -62,6 +63,8 @@ def adjust_registered(
         seed=config.seed,
     )
     adjusted = Adjuster(features, base, [fixed], settings).adjust(moving)
+    # Maps are large and quickly made again; what was learnt stays.
+    shutil.rmtree(cache / "features" / MAPS, ignore_errors=True)
     out = dict(done)
     for before, after in zip(moving, adjusted, strict=True):
         out[after.name] = _kept(done[after.name], before, after, base, config)
@@ -74,20 +77,24 @@ def _strands(
     accepted = [video for video in capture.videos if done[video.name].accepted]
     moving = [Strand.of(video, done[video.name]) for video in accepted if "anchor" not in done[video.name].quality]
     if capture.walkthrough is not None:
-        fixed = Strand.fixed(capture.walkthrough, config.max_keyframes or len(capture.walkthrough))
+        fixed = Strand.fixed(capture.walkthrough, config.max_keyframes or len(capture.walkthrough), whole=True)
     else:
         anchor = next(video for video in accepted if "anchor" in done[video.name].quality)
-        fixed = Strand.fixed(anchor, config.max_keyframes or len(anchor))
+        fixed = Strand.fixed(anchor, config.max_keyframes or len(anchor), whole=False)
     return fixed, [strand for strand in moving if len(strand.frames)]
 
 
 def _recordings(fixed: Strand, moving: list[Strand], done: Mapping[str, RegisteredVideo]) -> list[PosedRecording]:
     """What the descriptor learns from; videos that surely fit also learn across recordings."""
-    recordings = [PosedRecording(fixed.video, fixed.frames, fixed.T_world_camera, 0)]
+    recordings = [_recording(fixed, 0)]
     for group, strand in enumerate(moving, start=1):
         sure = done[strand.name].quality.get("surface", 0.0) >= SURE_SURFACE
-        recordings.append(PosedRecording(strand.video, strand.frames, strand.T_world_camera, 0 if sure else group))
-    return recordings
+        recordings.append(_recording(strand, 0 if sure else group))
+    return [recording for recording in recordings if len(recording.frames)]
+
+
+def _recording(strand: Strand, group: int) -> PosedRecording:
+    return PosedRecording(strand.video, strand.frames[strand.shown], strand.T_world_camera[strand.shown], group)
 
 
 def _kept(
@@ -102,7 +109,7 @@ def _kept(
 
 
 def _no_worse(old: Verdict, new: Verdict) -> bool:
-    return not new.reason and new.score >= old.score - TOLERATED
+    return (not new.reason or bool(old.reason)) and new.score >= old.score - TOLERATED
 
 
 def _shift(before: Strand, after: Strand) -> dict[str, float]:

@@ -15,6 +15,7 @@ from ats_sim.reconstruction.registration.keyframes import choose_keyframes
 from ats_sim.reconstruction.registration.observation import POINTS, surface_points
 from ats_sim.reconstruction.registration.odometry import Odometry, device_odometry
 from ats_sim.reconstruction.registration.trajectory import RelativeMotion, spread_correction
+from ats_sim.reconstruction.scene.fusion import held_out
 
 VISUAL_SIGMA = (0.01, np.radians(0.3))
 
@@ -31,6 +32,13 @@ class Strand:
     """(K, 4, 4) present estimate."""
     odometry: Odometry
     """Of all N frames of the recording; segments are runs of frames that hang together."""
+    whole: bool = False
+    """Whether every frame may enter the map: a walkthrough's may, of a video some are held out for evaluation."""
+
+    @property
+    def shown(self) -> Array:
+        """Which of the keyframes may enter the map."""
+        return np.flatnonzero(~held_out(self.frames) | self.whole)
 
     @property
     def name(self) -> str:
@@ -52,7 +60,7 @@ class Strand:
         return cls(video, keyframes, cameras.T_world_camera[keyframes], odometry)
 
     @classmethod
-    def fixed(cls, video: Video, most: int) -> Strand:
+    def fixed(cls, video: Video, most: int, *, whole: bool) -> Strand:
         """At most `most` frames, evenly, of a recording whose own poses define the scene frame.
 
         Raises:
@@ -61,7 +69,8 @@ class Strand:
         if video.T_world_camera is None:
             raise ReconstructionError(f"{video.folder}: has no poses, so it cannot define the scene frame")
         frames = np.unique(np.linspace(0, len(video) - 1, min(most, len(video))).astype(int))
-        return cls(video, frames, video.T_world_camera[frames], device_odometry(video.T_world_camera, video.times))
+        odometry = device_odometry(video.T_world_camera, video.times)
+        return cls(video, frames, video.T_world_camera[frames], odometry, whole)
 
     def moved(self, T_world_camera: Array) -> Strand:
         """The same frames with other cameras (K,4,4)."""

@@ -19,6 +19,8 @@ from ats_sim.reconstruction.registration.features.own import OwnFeatures
 from ats_sim.reconstruction.registration.features.recordings import Lesson, PosedRecording
 from ats_sim.reconstruction.registration.features.vit import VisionTransformer, find_weights, read_weights
 
+MAPS = "maps"
+"""Folder of the cached maps within the features' own."""
 PROJECTED_PICTURES = 100
 FEWEST_FRAMES = 20
 
@@ -32,7 +34,7 @@ def prepare_features(config: ReconstructConfig, recordings: Sequence[PosedRecord
     if "photometric-ba" in config.ablate:
         return Intensities()
     features = _dinov2(config, recordings) if config.features == "dinov2" else _own(config, recordings, folder)
-    return CachedFeatures(features, folder / "maps")
+    return CachedFeatures(features, folder / MAPS)
 
 
 def _own(config: ReconstructConfig, recordings: Sequence[PosedRecording], folder: Path) -> OwnFeatures:
