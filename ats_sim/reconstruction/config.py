@@ -9,6 +9,7 @@ from typing import Literal
 from ats_sim.errors import ConfigError
 
 Preset = Literal["fast", "default", "full"]
+Hypothesis = Literal["keypoints", "geometry", "neural", "regression"]
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,11 @@ class ReconstructConfig:
     preset: Preset = "default"
     """fast: coarse voxels and few frames, for a first look; full: finest, slowest."""
     method: Literal["classical", "full"] = "classical"
-    """How cameras, scene and agent are found. classical = keypoints, geometry, TSDF, fitted template; full = also
-    feature-metric bundle adjustment."""
+    """How cameras, scene and agent are found. classical = keypoints, geometry, TSDF, fitted template; full = also a
+    localizer that is trained on the walkthrough (minutes), and feature-metric bundle adjustment."""
+    hypotheses: tuple[Hypothesis, ...] | None = None
+    """What guesses where a video lies; by default the method's. neural = scene coordinates learned for this home,
+    regression = the paper's localizer."""
     features: Literal["own", "dinov2"] = "own"
     """What bundle adjustment compares (method full): own = a small descriptor learnt from this very capture; dinov2 =
     the paper's, for those who have its weights."""
@@ -52,6 +56,7 @@ class ReconstructConfig:
         Literal[
             "keypoints",
             "geometry",
+            "localizer",
             "consensus",
             "refinement",
             "feature-ba",
@@ -61,13 +66,16 @@ class ReconstructConfig:
         ],
         ...,
     ] = ()
-    """Parts to switch off, for ablation tables; photometric-ba = bundle adjustment compares colours."""
+    """Parts to switch off, for ablation tables; consensus = the best single frame places a video instead,
+    photometric-ba = bundle adjustment compares colours."""
 
     def __post_init__(self) -> None:
         if self.voxel_size is not None and not 0.01 <= self.voxel_size <= 0.2:
             raise ConfigError(f"voxel_size {self.voxel_size} m is outside [0.01, 0.2]; 0.03 to 0.05 suits a flat")
         if not 64 <= self.texture_size <= 8192:
             raise ConfigError(f"texture_size {self.texture_size} is outside [64, 8192]; 2048 suits a flat")
+        if not self.generators:
+            raise ConfigError("no hypotheses are left to place videos by; ablate fewer of them")
         for name in ("max_keyframes", "max_fused_frames", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -84,6 +92,16 @@ class ReconstructConfig:
             max_keyframes=self.max_keyframes or keyframes,
             max_fused_frames=self.max_fused_frames or fused,
         )
+
+    @property
+    def generators(self) -> tuple[Hypothesis, ...]:
+        """What guesses where a video lies, in order."""
+        usual: tuple[Hypothesis, ...] = ("keypoints", "geometry")
+        if self.method == "full":
+            usual = ("keypoints", "neural", "geometry")
+        learned = ("neural", "regression") if "localizer" in self.ablate else ()
+        chosen = usual if self.hypotheses is None else self.hypotheses
+        return tuple(name for name in chosen if name not in self.ablate and name not in learned)
 
     @property
     def keypoints_per_frame(self) -> int:

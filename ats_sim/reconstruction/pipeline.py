@@ -49,7 +49,19 @@ def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Sta
     stages.run(
         "register",
         _keys(
-            settings, "preset", "masks", "seed", "voxel_size", "max_keyframes", "max_fused_frames", "ablate", "method"
+            settings,
+            "preset",
+            "masks",
+            "seed",
+            "voxel_size",
+            "max_keyframes",
+            "max_fused_frames",
+            "ablate",
+            "method",
+            "hypotheses",
+            "features",
+            "dinov2_weights",
+            "dinov2_block",
         ),
         ["cameras.json"],
         lambda: _register(opened, output, settings),
@@ -73,7 +85,7 @@ def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Sta
 def _register(capture: Capture, output: Path, config: ReconstructConfig) -> None:
     from ats_sim.reconstruction.registration.register import register
 
-    cameras = register(capture, config)
+    cameras = register(capture, config, output / MARKERS)
     cameras.write(output / "cameras.json")
     if not cameras.accepted():
         reasons = "; ".join(f"{name}: {video.reason}" for name, video in cameras.videos.items())
