@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from ats_sim.arrays import Array, checked
+from ats_sim.course import BODY_RADIUS
 from ats_sim.footing import Footing
 from ats_sim.perception import FUTURE, PAST, AgentHistory
 from ats_sim.plan import Awareness, Plan
 from ats_sim.seam import Seam
 from ats_sim.sliding import Disc
-from ats_sim.stretch import BODY_RADIUS, Stretch, moved, standing, walked
+from ats_sim.stretch import Stretch
+from ats_sim.walking import moved, standing, walked
 
 PATIENCE = 2  # blocked frames before another plan is asked for
 PUSHED_ASIDE = 0.1  # metres from where a step should have ended that count as blocked
@@ -149,16 +151,6 @@ class Agent:
         """The running plan, whose intention the next carries on, unless it ran into something or was overruled."""
         return None if self._must_plan or self.blocked_frames >= PATIENCE else self.plan
 
-    def adopt(self, plan: Plan) -> None:
-        """Follow a new plan from the next step on."""
-        self._seam = Seam.between(self.roots, self.drawn, plan)
-        self.plan = plan
-        self.executed = 0
-        self.blocked_frames = 0
-        self._must_plan = False
-        # At once, while the agent thinks: the steps to come are then cheap, unless others get in the way.
-        self._walk_ahead(plan, ())
-
     def follow(self, obstacles: Sequence[Disc] = ()) -> None:
         """Walk one frame of the plan, around others who may not be walked into."""
         plan = self.plan
@@ -166,8 +158,8 @@ class Agent:
             self._stay()
             return
         near = tuple(disc for disc in obstacles if self._is_near(plan, disc))
-        if near or self._now + 1 >= len(self._walked):
-            self._walk_ahead(plan, near)
+        if near or self._now + 1 >= self._walked.frames:
+            _walk_ahead([self], near)
         self._now += 1
         self._remember()
         self.blocked_frames = self.blocked_frames + 1 if self.blocked else 0
@@ -178,8 +170,8 @@ class Agent:
         """End the last step at a root pose (4, 4) and joint rotations (J, 3) that physics made of what was planned."""
         aside = math.dist(root[:3, 3], self.roots[-1, :3, 3]) > PUSHED_ASIDE
         self.blocked_frames += int(aside and not self.blocked)
-        before, meant = _cut(self._walked, self._now - 1, self._now), _cut(self._walked, self._now, self._now + 1)
-        self._walked = _joined(before, moved(self.footing, before, meant, root, joints, aside or self.blocked))
+        before, meant = (self._walked.between(now, now + 1) for now in (self._now - 1, self._now))
+        self._walked = before.followed_by(moved(self.footing, before, meant, root, joints, aside or self.blocked))
         self._now = 1
         for history in ("roots", "joints", "drawn"):
             setattr(self, history, np.concatenate([getattr(self, history)[:-1], getattr(self._walked, history)[-1:]]))
@@ -195,18 +187,6 @@ class Agent:
         reach = radius + BODY_RADIUS + NEARBY
         here, there = self.roots[-1, :2, 3], plan.path[min(self.executed, FUTURE - 1)]
         return min(math.hypot(here[0] - x, here[1] - y), math.hypot(there[0] - x, there[1] - y)) < reach
-
-    def _walk_ahead(self, plan: Plan, near: tuple[Disc, ...]) -> None:
-        """Work out the frames until the next plan, one alone where others are near, who move themselves.
-
-        Frames that were worked out before are forgotten: they were of another plan, or did not reckon with others.
-        """
-        first = max(self._now - 1, 0)
-        past = _cut(self._walked, first, self._now + 1)
-        self._now -= first
-        count = 1 if near else max(1, min(self.horizon, FUTURE) - self.executed)
-        ahead = walked(self.footing, past, plan, self._seam, self.executed, count, near)
-        self._walked = _joined(past, ahead)
 
     def _remember(self) -> None:
         """Take the stretch's present frame into the history."""
@@ -265,7 +245,7 @@ class Agent:
         prefix = "walked_"
         own = {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
         self._walked = Stretch.from_state(own, joints)
-        self._now = int(np.clip(counts[4], 0, len(self._walked) - 1))
+        self._now = int(np.clip(counts[4], 1, self._walked.frames - 1))
         self._seam = Seam(
             checked("seam_place", stored["seam_place"], (2, 3)),
             checked("seam_turn", stored["seam_turn"], (2, 3)),
@@ -281,13 +261,38 @@ class Agent:
         )
 
 
-def _cut(stretch: Stretch, first: int, end: int) -> Stretch:
-    return Stretch(**{name: value[first:end] for name, value in stretch.state().items()})
+def adopt(agents: Sequence[Agent], plans: Sequence[Plan]) -> None:
+    """Let agents follow new plans from their next step on; those of one kind get ready for it together."""
+    kinds: dict[tuple[Footing, int], list[int]] = {}
+    for index, agent in enumerate(agents):
+        kinds.setdefault((agent.footing, agent.horizon), []).append(index)
+    for indices in kinds.values():
+        _adopt([agents[index] for index in indices], [plans[index] for index in indices])
 
 
-def _joined(before: Stretch, after: Stretch) -> Stretch:
-    later = after.state()
-    return Stretch(**{name: np.concatenate([value, later[name]]) for name, value in before.state().items()})
+def _adopt(agents: Sequence[Agent], plans: Sequence[Plan]) -> None:
+    roots, drawn = (np.array([getattr(agent, name)[-2:] for agent in agents]) for name in ("roots", "drawn"))
+    seams = Seam.between(roots, drawn, plans).apart()
+    for agent, plan, seam in zip(agents, plans, seams, strict=True):
+        agent.plan, agent.executed, agent.blocked_frames = plan, 0, 0
+        agent._must_plan, agent._seam = False, seam
+    # At once, while the agents think: the steps to come are then cheap, unless others get in the way.
+    _walk_ahead(agents)
+
+
+def _walk_ahead(agents: Sequence[Agent], near: Sequence[Disc] = ()) -> None:
+    """Work out the frames of agents of one kind, all as far in their plans, until the next plans; one frame alone where
+    others are near, who move themselves.
+
+    Frames that were worked out before are forgotten: they were of another plan, or did not reckon with others.
+    """
+    first = agents[0]
+    count = 1 if near else max(1, min(first.horizon, FUTURE) - first.executed)
+    past = Stretch.together([agent._walked.between(agent._now - 1, agent._now + 1) for agent in agents])
+    seam, plans = Seam.together([agent._seam for agent in agents]), [agent.plan for agent in agents if agent.plan]
+    ahead = walked(first.footing, past, plans, seam, first.executed, count, [near] * len(agents))
+    for agent, stretch in zip(agents, past.followed_by(ahead).apart(), strict=True):
+        agent._walked, agent._now = stretch, 1
 
 
 def _stored_plan(stored: Mapping[str, Array], joints: int) -> Plan:

@@ -24,7 +24,8 @@ TRIES = 6  # shifts until a body is free, or is not
 MAX_SHIFT = 0.15  # metres that a body may be shifted away from its plan
 FALL = 0.1  # metres per frame that an unsupported body sinks
 SEEN_JOINTS = 8
-LOOK: Array = np.array([0.0, 0.0, 0.05])  # metres up and down between which the free space must grow
+LOOK = 0.05  # metres up and down between which the free space must grow
+LOOKS: Array = np.array([[0.0, 0.0, LOOK], [0.0, 0.0, -LOOK]])
 SLOPE = 0.3  # metres of free space gained per metre up, from which a surface counts as below
 HIGHEST = 0.5  # metres above the ground that are told apart
 SAMPLES = 2000  # recorded poses that are looked at
@@ -76,46 +77,64 @@ class Footing:
             joints: (..., J, 3) joint positions.
             distances: (..., J) their distances.
         """
+        hanging = np.zeros(distances.shape[:-1])
         if not len(self.feet):
-            return np.zeros(joints.shape[:-2])
-        above, below = self.distances(joints + LOOK), self.distances(joints - LOOK)
-        gap = np.where(above - below > SLOPE * 2.0 * LOOK[2], distances, HIGHEST).min(-1)
-        return np.asarray(np.maximum(np.minimum(gap, HIGHEST) - self.sole, 0.0))
+            return hanging
+        # Nearly always the nearest joint is a paw that stands: then nothing else needs to be looked at.
+        nearest = distances.argmin(-1)
+        where = (*np.indices(nearest.shape, sparse=True), nearest)
+        rest = ~((distances[where] <= self.sole) & self._is_below(joints[where]))
+        if rest.any():
+            gap = np.where(self._is_below(joints[rest]), distances[rest], HIGHEST).min(-1)
+            hanging[rest] = np.maximum(np.minimum(gap, HIGHEST) - self.sole, 0.0)
+        return hanging
+
+    def _is_below(self, points: Array) -> Array:
+        """(...) whether what is nearest to points (..., 3) lies below them."""
+        felt = self.distances(points[..., None, :] + LOOKS)
+        return np.asarray(felt[..., 0] - felt[..., 1] > SLOPE * 2.0 * LOOK)
 
     def fits(self, distances: Array) -> Array:
         """(...) whether no joint is inside anything."""
         return np.asarray((self.room - distances <= SLACK).all(-1))
 
-    def settle(self, joints: Array, distances: Array, sink: float) -> Array | None:
-        """Shift a body until it is free and carried.
+    def settle(self, joints: Array, sinks: Array) -> tuple[Array, Array]:
+        """Shift bodies until they are free and carried.
 
         Args:
-            joints: (J, 3) joint positions.
-            distances: (J,) their distances.
-            sink: Metres that the body may sink if nothing carries it; 0 where it is jumping.
+            joints: (N, J, 3) joint positions.
+            sinks: (N,) metres that each body may sink if nothing carries it; 0 where it is jumping.
 
         Returns:
-            The shift (3,), or None where no place nearby fits.
+            The shifts (N, 3), and whether (N,) the bodies fit there; some find no place nearby.
         """
-        shift = np.zeros(3)
-        hanging = float(self.floating(joints, distances)) if sink > 0.0 else 0.0
-        if hanging > 0.0:
-            shift[2] = -min(hanging, sink)
-            distances = self.distances(joints + shift)
+        shifts, distances = np.zeros((len(joints), 3)), self.distances(joints)
+        falls = np.minimum(self.floating(joints, distances), sinks)
+        falling = np.flatnonzero(falls > 0.0)
+        if len(falling):
+            shifts[falling, 2] = -falls[falling]
+            distances[falling] = self.distances(joints[falling] + shifts[falling, None])
+        fits = self.fits(distances)
+        for body in np.flatnonzero(~fits).tolist():
+            fits[body] = self._free(joints[body], distances[body], shifts[body])
+        return shifts, fits
+
+    def _free(self, joints: Array, distances: Array, shift: Array) -> bool:
+        """Add to the shift (3,) of one body, joints (J, 3), what gets it out of walls; whether that succeeds."""
         for _ in range(TRIES):
             lacking = self.room - distances
             worst = int(lacking.argmax())
-            if lacking[worst] <= SLACK:
-                return shift
             slope = self.volume.slope_at(*(joints[worst] + shift).tolist())
             length = math.hypot(*slope)
             if length < 1e-6:
-                return None
-            shift = shift + np.array(slope) * (float(lacking[worst]) / length)
+                return False
+            shift += np.array(slope) * (float(lacking[worst]) / length)
             if math.hypot(*shift.tolist()) > MAX_SHIFT:
-                return None
+                return False
             distances = self.distances(joints + shift)
-        return shift if self.fits(distances) else None
+            if self.fits(distances):
+                return True
+        return False
 
 
 def root_margin(volume: PerceptionVolume) -> float:

@@ -6,7 +6,6 @@ ahead. Paws that the mind itself lifts high, or that leave the ground with the b
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,20 +25,21 @@ RAISED = 0.025  # metres that a swinging paw is lifted
 FREE = 0.09  # metres above the ground from which a paw is the mind's own affair
 UNEVEN = 0.1  # metres by which the ground may rise or fall from spot to spot
 MOST_IN_AIR = 2
+Point = list[float]
 SPOT, PHASE = slice(0, 3), 3
 """Entries of a paw's state: the spot where it stands or left the ground, and how far its swing is (0: it stands)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """What F paws do in K frames."""
+    """What F paws of N bodies do in K frames."""
 
     states: Array
-    """(K, F, 4) each paw's spot (metres) and the phase of its swing, 0 while it stands."""
+    """(N, K, F, 4) each paw's spot (metres) and the phase of its swing, 0 while it stands."""
     places: Array
-    """(K, F, 3) where each paw is, metres."""
+    """(N, K, F, 3) where each paw is, metres."""
     held: Array
-    """(K, F) whether the leg has to be bent there; else the paw is where the mind has it."""
+    """(N, K, F) whether the leg has to be bent there; else the paw is where the mind has it."""
 
 
 def standing_paws(legs: Legs, positions: Array) -> Array:
@@ -56,28 +56,25 @@ def steps(
     Args:
         legs: The legs.
         volume: What they stand on.
-        before: Root pose (4, 4) and paws' states (F, 4) of the frame before.
-        roots: (K, 4, 4) root poses.
-        drawn: (K, F, 3) paws as the mind has them.
-        airborne: (K,) whether the body leaves the ground.
+        before: Root poses (N, 4, 4) and paws' states (N, F, 4) of the frame before.
+        roots: (N, K, 4, 4) root poses.
+        drawn: (N, K, F, 3) paws as the mind has them.
+        airborne: (N, K) whether the body leaves the ground.
     """
-    free = (volume.sample_sdf(drawn) > FREE) | airborne[:, None]
+    free = (volume.sample_sdf(drawn) > FREE) | airborne[..., None]
     under = legs.under(roots)
-    track = np.concatenate([before[0][None], roots])
-    motion = np.diff(track[:, :2, 3], axis=0) * HZ
-    turns = np.abs((np.diff(heading(track[:, :3, :3])) + np.pi) % (2.0 * np.pi) - np.pi) * HZ
-    speeds = np.hypot(motion[:, 0], motion[:, 1]) + TURNING * turns
-    share = np.clip((speeds - STILL) / (WALKING - STILL), 0.0, 1.0)[:, None, None]
+    track = np.concatenate([before[0][:, None], roots], axis=1)
+    motion = np.diff(track[..., :2, 3], axis=1) * HZ
+    turns = np.abs((np.diff(heading(track[..., :3, :3])) + np.pi) % (2.0 * np.pi) - np.pi) * HZ
+    speeds = np.hypot(motion[..., 0], motion[..., 1]) + TURNING * turns
+    share = np.clip((speeds - STILL) / (WALKING - STILL), 0.0, 1.0)[..., None, None]
     wanted = drawn + share * (under - drawn)
-    walk = _Walk(legs, volume, before[1])
-    places = drawn.copy()
-    states = np.empty((*drawn.shape[:2], 4))
-    for frame in range(len(roots)):
-        walk.step(wanted[frame].tolist(), motion[frame].tolist(), float(speeds[frame]))
-        for foot in np.flatnonzero(free[frame]).tolist():
-            walk.spots[foot], walk.phases[foot] = drawn[frame, foot].tolist(), 0.0
-        places[frame] = np.where(free[frame][:, None], drawn[frame], walk.places)
-        states[frame, :, SPOT], states[frame, :, PHASE] = walk.spots, walk.phases
+    states, places = np.empty((*drawn.shape[:-1], 4)), np.empty(drawn.shape)
+    for body, past in enumerate(before[1]):
+        walk = _Walk(legs, volume, past)
+        frames = zip(*(part[body].tolist() for part in (wanted, motion, speeds, free, drawn)), strict=True)
+        trodden = [walk.step(*frame) for frame in frames]
+        states[body, ..., SPOT], states[body, ..., PHASE], places[body] = zip(*trodden, strict=True)
     return Steps(states, places, ~free)
 
 
@@ -86,12 +83,18 @@ class _Walk:
 
     def __init__(self, legs: Legs, volume: PerceptionVolume, states: Array) -> None:
         self._legs, self._volume = legs, volume
-        self.spots: list[list[float]] = states[:, SPOT].tolist()
+        self.spots: list[Point] = states[:, SPOT].tolist()
         self.phases: list[float] = states[:, PHASE].tolist()
-        self.places: list[list[float]] = [list(spot) for spot in self.spots]
+        self.places: list[Point] = [list(spot) for spot in self.spots]
 
-    def step(self, wanted: list[list[float]], motion: Sequence[float], speed: float) -> None:
-        """One frame: paws (F, 3) are wanted somewhere, the body moves (m/s)."""
+    def step(
+        self, wanted: list[Point], motion: Point, speed: float, free: list[bool], drawn: list[Point]
+    ) -> tuple[list[Point], list[float], list[Point]]:
+        """One frame: paws (F, 3) are wanted somewhere, the body moves (m/s), and free paws are where they are drawn.
+
+        Returns:
+            Spots, phases and places of the paws.
+        """
         stride = min(LEAST_STRIDE + MORE_STRIDE * speed, MOST_STRIDE)
         ahead = [part / max(math.hypot(*motion), 1e-9) * min(stride, math.hypot(*motion)) for part in motion]
         lag = [math.dist(wanted[foot][:2], spot[:2]) for foot, spot in enumerate(self.spots)]
@@ -100,12 +103,17 @@ class _Walk:
             if self.phases[foot] > 0.0 or (lag[foot] > stride and self._may_lift(foot)):
                 self.phases[foot] += 1.0 / (3.0 if speed < SLOW else 2.0)
             self._move(foot, wanted[foot], ahead)
+        for foot in range(len(lag)):
+            if free[foot]:
+                self.spots[foot] = self.places[foot] = drawn[foot]
+                self.phases[foot] = 0.0
+        return list(self.spots), list(self.phases), list(self.places)
 
     def _may_lift(self, foot: int) -> bool:
         in_air = sum(phase > 0.0 for phase in self.phases)
         return in_air < MOST_IN_AIR and self.phases[self._legs.partners[foot]] == 0.0
 
-    def _move(self, foot: int, wanted: list[float], ahead: list[float]) -> None:
+    def _move(self, foot: int, wanted: Point, ahead: Point) -> None:
         phase, spot = self.phases[foot], self.spots[foot]
         if phase == 0.0:
             self.places[foot] = spot
@@ -118,7 +126,7 @@ class _Walk:
         swung = [start + eased * (end - start) for start, end in zip(spot, landing, strict=True)]
         self.places[foot] = [swung[0], swung[1], swung[2] + RAISED * math.sin(math.pi * phase)]
 
-    def _on_ground(self, place: list[float]) -> list[float]:
+    def _on_ground(self, place: Point) -> Point:
         """The place at a paw's height above the ground, where the ground is about where the paw is wanted."""
         off = self._volume.distance_at(*place) - self._legs.clearance
         return [place[0], place[1], place[2] - off] if abs(off) < UNEVEN else place

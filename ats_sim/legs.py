@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.geometry import exp_so3, gravity_aligned, inverse, log_so3, rigid, transform_points
+from ats_sim.geometry import exp_so3, gravity_aligned, inverse, log_so3, transform_points
 from ats_sim.home import Home
 from ats_sim.skeleton import Skeleton
 
@@ -48,51 +48,79 @@ class Legs:
         return cls(skeleton, feet, np.array(chains), np.array(partners), under, clearance)
 
     def under(self, roots: Array) -> Array:
-        """(K, F, 3) where paws belong under bodies with root poses (K, 4, 4), metres."""
+        """(..., F, 3) where paws belong under bodies with root poses (..., 4, 4), metres."""
         return transform_points(gravity_aligned(roots), self.home)
 
     def bent(self, bodies: Array, joints: Array, places: Array, held: Array) -> tuple[Array, Array]:
         """Bend legs to their paws by damped least squares on the joint rotations that were drawn.
 
         Args:
-            bodies: (K, J, 4, 4) transforms of all joints.
-            joints: (K, J, 3) joint rotations, axis-angle.
-            places: (K, F, 3) where the paws should be, metres.
-            held: (K, F) which of them.
+            bodies: (..., J, 4, 4) transforms of all joints.
+            joints: (..., J, 3) joint rotations, axis-angle.
+            places: (..., F, 3) where the paws should be, metres.
+            held: (..., F) which of them.
 
         Returns:
-            Joint rotations (K, J, 3) and positions (K, J, 3) that differ in the legs alone. What is out of reach is
+            Joint rotations (..., J, 3) and positions (..., J, 3) that differ in the legs alone. What is out of reach is
             stretched for.
         """
-        chains = self.chains
-        base = bodies[:, self.skeleton.joint_parents[chains[:, 0]]]
-        rest, tip = self.skeleton.joint_rest[chains], self.skeleton.joint_rest[self.feet]
-        turns = exp_so3(joints[:, chains])
+        chains, points = self.chains, np.column_stack([self.chains, self.feet])
+        knots = bodies[..., :3, 3][..., points, :]
+        # Of every joint its axes and the way to the next one, as columns: whatever lies beyond a joint turns with it.
+        links = np.empty((*held.shape, 3, BENDING, 4))
+        axes, ways = np.swapaxes(links[..., :3], -3, -2), links[..., 3]
+        axes[...], ways[...] = bodies[..., chains, :3, :3], np.swapaxes(np.diff(knots, axis=-2), -1, -2)
+        columns = links.reshape(*held.shape, 3, 4 * BENDING)
+        lacking = places - knots[..., 0, :]
         for _ in range(ROUNDS):
-            frames, paws = _forward(base, rest, tip, turns)
-            missing = np.where(held[..., None], places - paws, 0.0)
-            arms = paws[:, :, None] - frames[..., :3, 3]
-            squares = (arms * arms).sum((-1, -2)) + DAMPING**2
-            normal = squares[..., None, None] * np.eye(3) - np.swapaxes(arms, -1, -2) @ arms
-            pull = np.linalg.solve(normal, missing[..., None])[..., 0]
-            world = np.cross(arms, pull[:, :, None])
-            local = (np.swapaxes(frames[..., :3, :3], -1, -2) @ world[..., None])[..., 0]
-            turns = turns @ exp_so3(local)
+            arms = _arms(ways)
+            missing = np.where(held[..., None], lacking - arms[..., 0], 0.0)
+            turning = exp_so3(_turns(arms, _pull(arms, missing)))
+            for joint in reversed(range(BENDING)):
+                columns[..., 4 * joint :] = turning[..., joint, :, :] @ columns[..., 4 * joint :]
         bent, positions = joints.copy(), bodies[..., :3, 3].copy()
-        bent[:, chains] = np.where(held[..., None, None], log_so3(turns), joints[:, chains])
-        frames, paws = _forward(base, rest, tip, turns)
-        positions[:, chains], positions[:, self.feet] = frames[..., :3, 3], paws
+        bent[..., chains, :] = np.where(held[..., None, None], self._rotations(bodies, axes), joints[..., chains, :])
+        for joint in range(BENDING):
+            knots[..., joint + 1, :] = knots[..., joint, :] + ways[..., joint]
+        positions[..., points, :] = knots
         return bent, positions
 
+    def _rotations(self, bodies: Array, axes: Array) -> Array:
+        """Joint rotations (..., F, 3, 3), axis-angle, of legs whose joints have axes (..., F, 3, 3, 3) in the world."""
+        above = np.empty(axes.shape)
+        above[..., 0, :, :] = bodies[..., self.skeleton.joint_parents[self.chains[:, 0]], :3, :3]
+        above[..., 1:, :, :] = axes[..., :-1, :, :]
+        rest = above @ self.skeleton.joint_rest[self.chains, :3, :3]
+        return log_so3(np.swapaxes(rest, -1, -2) @ axes)
 
-def _forward(base: Array, rest: Array, tip: Array, turns: Array) -> tuple[Array, Array]:
-    """Transforms (K, F, 3, 4, 4) of the bending joints and places (K, F, 3) of the paws."""
-    frames = np.empty((*turns.shape[:-2], 4, 4))
-    last = base
-    for joint in range(BENDING):
-        last = last @ rest[:, joint] @ rigid(turns[:, :, joint], np.zeros(3))
-        frames[:, :, joint] = last
-    return frames, (last @ tip)[..., :3, 3]
+
+def _arms(ways: Array) -> Array:
+    """Vectors from each joint to the paw, as columns (..., 3, 3), from those to the next joint."""
+    arms = ways.copy()
+    for joint in reversed(range(BENDING - 1)):
+        arms[..., joint] += arms[..., joint + 1]
+    return arms
+
+
+def _pull(arms: Array, missing: Array) -> Array:
+    """The pull (..., 3) on paws that makes up for what is missing (..., 3), by damped least squares.
+
+    The normal matrix is the sum over the joints of |arm|^2 - arm arm^T; it is solved by its cofactors, as it is 3x3.
+    """
+    moments = arms @ np.swapaxes(arms, -1, -2)
+    xx, yy, zz = (moments[..., i, i] for i in range(3))
+    a, b, c = yy + zz + DAMPING**2, xx + zz + DAMPING**2, xx + yy + DAMPING**2
+    d, e, f = moments[..., 0, 1], moments[..., 0, 2], moments[..., 1, 2]
+    x, y, z = (missing[..., i] for i in range(3))
+    bc, ac, ab, de, df, ef = b * c - f * f, a * c - e * e, a * b - d * d, d * e + a * f, d * f + b * e, e * f + c * d
+    pull = np.stack([bc * x + ef * y + df * z, ef * x + ac * y + de * z, df * x + de * y + ab * z], axis=-1)
+    return pull / (a * bc - d * ef - e * df)[..., None]
+
+
+def _turns(arms: Array, pull: Array) -> Array:
+    """How far each joint turns under a pull (..., 3) on its paw: rotation vectors (..., 3, 3), world frame."""
+    (ax, ay, az), (x, y, z) = np.moveaxis(arms, -2, 0), np.moveaxis(pull[..., None], -2, 0)
+    return np.stack([ay * z - az * y, az * x - ax * z, ax * y - ay * x], axis=-1)
 
 
 def _chain(parents: Array, foot: int) -> list[int]:

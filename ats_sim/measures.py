@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ats_sim.geometry import Intrinsics
 from ats_sim.observer import Observer
 from ats_sim.perception import HZ
 from ats_sim.physics import Bodies
-from ats_sim.planning import OBSERVER
+from ats_sim.planning import OBSERVER, attended
 from ats_sim.volume import PerceptionVolume
 
 DT = 1.0 / HZ
@@ -42,50 +43,87 @@ class Measures:
     agent."""
     in_reach: Array
     """(A,) bool: the observer could touch it."""
+    attention: Array
+    """(A,) whom it attends to: 0 the observer, i + 1 agent i, -1 nobody."""
     observer_support: float
     """Seconds that the real observer was recorded around here."""
 
 
-def measure(
-    footing: Footing,
-    bodies: Bodies,
-    eyes: Intrinsics,
-    observer: Observer,
-    agents: Sequence[Agent],
-    attention: Sequence[int],
-) -> Measures:
-    """Take all measures of the present moment; `attention` says whom each agent attends to."""
-    volume, shown = footing.volume, footing.shown
-    camera, feet = observer.T_world_camera, observer.feet.tolist()
+@dataclass(frozen=True, eq=False)
+class Household:
+    """Everybody in one world, and what is around them."""
+
+    footing: Footing
+    """What the agents keep to."""
+    bodies: Bodies
+    """Who knows what hides what."""
+    eyes: Intrinsics
+    """The observer's camera."""
+    observer: Observer
+    """Who looks."""
+    agents: Sequence[Agent]
+    """Who lives here."""
+
+
+def measure(households: Sequence[Household]) -> list[Measures]:
+    """Take all measures of the present moment of worlds that share one home and one kind of eyes.
+
+    Whoever may be seen in any of the worlds is looked for at once; no number depends on the other worlds.
+    """
+    pairs = [(household, agent) for household in households for agent in household.agents]
+    shares = iter(_visible(pairs)) if pairs else iter(())
+    return [_measured(household, [next(shares) for _ in household.agents]) for household in households]
+
+
+def _measured(household: Household, visible: Sequence[float]) -> Measures:
+    """The measures of one world in which that much of its agents is visible."""
+    agents, volume = household.agents, household.footing.volume
+    x, y, _ = household.observer.feet.tolist()
+    eyes = household.observer.eyes
     places = [agent.T_world_root[:3, 3].tolist() for agent in agents]
-    support = [seconds_around(volume, volume.agent_visits, x, y) for x, y, _ in places]
-    learned_from = [whom <= OBSERVER for whom in attention]
-    distances = [agent.joint_distances for agent in agents]
+    support = [seconds_around(volume, volume.agent_visits, *place[:2]) for place in places]
+    attention = attended(agents, eyes)
     return Measures(
-        visible=np.array([visibility(bodies, eyes, camera, agent.joint_positions[shown]) for agent in agents]),
-        distance=np.array([math.hypot(x - feet[0], y - feet[1]) for x, y, _ in places]),
-        penetration=np.array([max(0.0, -float(room.min())) for room in distances]),
+        visible=np.array(visible),
+        distance=np.array([math.hypot(place[0] - x, place[1] - y) for place in places]),
+        penetration=np.array([max(0.0, -float(agent.joint_distances.min())) for agent in agents]),
         floating=np.array([agent.floating for agent in agents]),
         foot_skate=np.array([agent.foot_skate for agent in agents]),
         data_support=np.array(support),
-        out_of_data=np.array([s == 0.0 or not usual for s, usual in zip(support, learned_from, strict=True)]),
-        in_reach=np.array([_in_reach(bodies, observer, agent) for agent in agents]),
-        observer_support=seconds_around(volume, volume.observer_visits, feet[0], feet[1]),
+        out_of_data=(np.array(support) == 0.0) | (attention > OBSERVER),
+        in_reach=np.array([_in_reach(household, eyes, agent) for agent in agents]),
+        attention=attention,
+        observer_support=seconds_around(volume, volume.observer_visits, x, y),
     )
 
 
-def visibility(bodies: Bodies, intrinsics: Intrinsics, T_world_camera: Array, points: Array) -> float:
-    """Share of points (N, 3) inside the observer's picture with nothing of the home in between."""
-    x, y, depth = ((points - T_world_camera[:3, 3]) @ T_world_camera[:3, :3]).T
-    safe = np.maximum(depth, NEAREST_SEEN)
-    u, v = intrinsics.fl_x * x / safe + intrinsics.cx, intrinsics.fl_y * y / safe + intrinsics.cy
-    framed = (depth > NEAREST_SEEN) & (u >= -0.5) & (v >= -0.5)
-    framed &= (u < intrinsics.width - 0.5) & (v < intrinsics.height - 0.5)
-    if not framed.any():
-        return 0.0
-    targets = points[framed]
-    eyes = np.repeat(T_world_camera[None, :3, 3], len(targets), axis=0)
-    return float((~bodies.blocked(eyes, targets)).sum() / len(points))
+def _visible(pairs: Sequence[tuple[Household, Agent]]) -> list[float]:
+    """Shares of agents that are inside their observers' pictures with nothing of the home in between."""
+    bodies, eyes, shown = pairs[0][0].bodies, pairs[0][0].eyes, pairs[0][0].footing.shown
+    cameras = np.array([household.observer.T_world_camera for household, _ in pairs])
+    points = np.array([agent.joint_positions[shown] for _, agent in pairs])
+    places = cameras[:, None, :3, 3]
+    # The edges of a picture are planes through the eyes: what is inside them all is in the picture.
+    framed = ((points - places) @ (cameras[:, :3, :3] @ _edges(eyes)) >= [0.0, 0.0, 0.0, 0.0, NEAREST_SEEN]).all(-1)
+    if framed.any():
+        starts = np.broadcast_to(places, points.shape)[framed]
+        framed[framed] = ~bodies.blocked(starts, points[framed])
+    shares: list[float] = (framed.sum(-1) / points.shape[1]).tolist()
+    return shares
+
+
+@lru_cache
+def _edges(eyes: Intrinsics) -> Array:
+    """Normals (3, 5), camera axes, of the planes of a picture's left, upper, right and lower edge and of the lens."""
+    left, top = eyes.cx + 0.5, eyes.cy + 0.5
+    right, bottom = eyes.width - left, eyes.height - top
+    return np.array(
+        [
+            [eyes.fl_x, 0.0, -eyes.fl_x, 0.0, 0.0],
+            [0.0, eyes.fl_y, 0.0, -eyes.fl_y, 0.0],
+            [left, top, right, bottom, 1.0],
+        ]
+    )
 
 
 def seconds_around(volume: PerceptionVolume, visits: Array, x: float, y: float) -> float:
@@ -95,15 +133,14 @@ def seconds_around(volume: PerceptionVolume, visits: Array, x: float, y: float) 
     return float(visits[max(i - 1, 0) : max(i + 2, 0), max(j - 1, 0) : max(j + 2, 0)].sum())
 
 
-def _in_reach(bodies: Bodies, observer: Observer, agent: Agent) -> bool:
+def _in_reach(household: Household, eyes: Array, agent: Agent) -> bool:
     """Whether a hand gets to the nearest part of the body with nothing of the home in between."""
-    shoulder = observer.eyes - [0.0, 0.0, SHOULDER]
-    root = agent.T_world_root[:3, 3]
-    if math.dist(shoulder, root) > observer.options.reach + 1.0:
+    shoulder, reach = eyes - [0.0, 0.0, SHOULDER], household.observer.options.reach
+    if math.dist(shoulder, agent.T_world_root[:3, 3]) > reach + 1.0:
         return False
     joints = agent.joint_positions
     gaps = np.linalg.norm(joints - shoulder, axis=1)
     nearest = int(gaps.argmin())
-    if gaps[nearest] > observer.options.reach:
+    if gaps[nearest] > reach:
         return False
-    return not bool(bodies.blocked(shoulder[None], joints[nearest][None])[0])
+    return not bool(household.bodies.blocked(shoulder[None], joints[nearest][None])[0])

@@ -8,6 +8,7 @@ trained on. Nothing in this file looks at a frame later than "now".
 
 import math
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,23 +84,35 @@ def perceive(volume: PerceptionVolume, history: AgentHistory, observer_past_worl
     Raises:
         ArrayError: If a history has another length than 8 frames or holds NaN.
     """
-    roots = checked("history.T_world_root", history.T_world_root, (PAST, 4, 4))
-    joints = checked("history.joint_rotations", history.joint_rotations, (PAST, None, 3))
-    observer = checked("observer_past_world", observer_past_world, (PAST, 3))
-    T_world_ego = gravity_aligned(roots[-1])
-    path, rotations = motion_in_ego(T_world_ego, roots)
-    return Perception(
-        T_world_ego=T_world_ego,
-        scene_patch=scene_patch(volume, T_world_ego),
-        observer_past=transform_points(inverse(T_world_ego), observer),
-        past_path=path,
-        past_rotations=rotations,
-        past_joints=joints,
-    )
+    return perceive_all([volume], [history], [observer_past_world])[0]
+
+
+def perceive_all(
+    volumes: Sequence[PerceptionVolume], histories: Sequence[AgentHistory], observer_pasts: Sequence[Array]
+) -> list[Perception]:
+    """What N agents know now, as `perceive` for each; what one perceives does not depend on the others."""
+    pairs = zip(histories, observer_pasts, strict=True)
+    known = [
+        (
+            checked("history.T_world_root", history.T_world_root, (PAST, 4, 4)),
+            checked("history.joint_rotations", history.joint_rotations, (PAST, None, 3)),
+            checked("observer_past_world", observer_past, (PAST, 3)),
+        )
+        for history, observer_past in pairs
+    ]
+    roots, observers = np.array([own[0] for own in known]), np.array([own[2] for own in known])
+    egos = gravity_aligned(roots[:, -1])
+    paths, rotations = motion_in_ego(egos[:, None], roots)
+    observed = transform_points(inverse(egos), observers)
+    parts = zip(volumes, egos, observed, paths, rotations, known, strict=True)
+    return [
+        Perception(ego, scene_patch(volume, ego), observer, path, rotation, joints)
+        for volume, ego, observer, path, rotation, (_, joints, _) in parts
+    ]
 
 
 def motion_in_ego(T_world_ego: Array, T_world_root: Array) -> tuple[Array, Array]:
-    """Root positions (T, 3) and rotations (T, 3, 3) in the ego frame, from root poses (T, 4, 4) in the world."""
+    """Root positions (..., 3) and rotations (..., 3, 3) in ego frames, from root poses (..., 4, 4) in the world."""
     T_ego_root = inverse(T_world_ego) @ T_world_root
     return T_ego_root[..., :3, 3], T_ego_root[..., :3, :3]
 

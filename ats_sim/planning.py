@@ -7,9 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from ats_sim.agent import Agent
+from ats_sim.agent import Agent, adopt
 from ats_sim.arrays import Array
-from ats_sim.perception import Perception, perceive
+from ats_sim.perception import Perception, perceive_all
 from ats_sim.plan import Awareness, Plan
 from ats_sim.routes import routes_of
 from ats_sim.sliding import Disc
@@ -87,8 +87,7 @@ def plan_due(mind: Mind, thinkers: Sequence[Thinker]) -> None:
             awareness=[agent.steering.awareness for agent in agents],
             guidance=guidance,
         )
-        for agent, plan in zip(agents, plans, strict=True):
-            agent.adopt(plan)
+        adopt(agents, plans)
 
 
 def _stage(agent: Agent) -> Array | None:
@@ -138,12 +137,9 @@ def agents_in_the_way(agents: Sequence[Agent], floor: float, eyes: float) -> lis
 
 def _perceptions(thinkers: Sequence[Thinker]) -> list[Perception]:
     """What each agent perceives; agents with the same history share one object, which is then encoded once."""
-    known: dict[bytes, Perception] = {}
-    perceptions = []
-    for thinker in thinkers:
-        agent = thinker.agent
-        key = agent.roots.tobytes() + agent.drawn.tobytes() + thinker.others.tobytes()
-        if key not in known:
-            known[key] = perceive(agent.footing.volume, agent.history, thinker.others)
-        perceptions.append(known[key])
-    return perceptions
+    keys = [t.agent.roots.tobytes() + t.agent.drawn.tobytes() + t.others.tobytes() for t in thinkers]
+    unique = dict(zip(keys, thinkers, strict=True))
+    agents, others = [one.agent for one in unique.values()], [one.others for one in unique.values()]
+    perceived = perceive_all([agent.footing.volume for agent in agents], [agent.history for agent in agents], others)
+    known = dict(zip(unique, perceived, strict=True))
+    return [known[key] for key in keys]

@@ -4,6 +4,7 @@ A plan starts near, not exactly at, the pose from which it was drawn. The differ
 grows, are carried along and settle like a damped spring, so that neither place nor speed jumps.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,10 @@ FADE = 2.0  # frames; time constant with which the difference to a new plan fade
 
 @dataclass(frozen=True, eq=False)
 class Seam:
-    """What the agent carries from its old motion into a new plan: an offset and the rate at which it still grows."""
+    """What an agent carries from its old motion into a new plan: an offset and the rate at which it still grows.
+
+    That of N agents: then all arrays have a leading axis (N, 2, ...).
+    """
 
     place: Array
     """(2, 3) offset (m) and rate (m per frame) of the root's place."""
@@ -28,30 +32,49 @@ class Seam:
 
     @classmethod
     def none(cls, num_joints: int) -> "Seam":
-        """No difference at all."""
+        """No difference at all, of one agent."""
         return cls(np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, num_joints, 3)))
 
     @classmethod
-    def between(cls, roots: Array, joints: Array, plan: Plan) -> "Seam":
-        """Compare the last two poses with where the plan would have come from."""
-        place, rotation = roots[-1, :3, 3], roots[-1, :3, :3]
-        stride = plan.path[1] - plan.path[0]
-        turning = log_so3(plan.root_rotations[1] @ plan.root_rotations[0].T)
-        bending = plan.joint_rotations[1] - plan.joint_rotations[0]
-        began = exp_so3(-turning) @ plan.root_rotations[0]
+    def together(cls, seams: Sequence["Seam"]) -> "Seam":
+        """Those of N agents."""
+        return cls(**{name: np.array([getattr(seam, name) for seam in seams]) for name in vars(seams[0])})
+
+    def apart(self) -> list["Seam"]:
+        """Each agent's own."""
+        return [Seam(*parts) for parts in zip(self.place, self.turn, self.joints, strict=True)]
+
+    @classmethod
+    def between(cls, roots: Array, joints: Array, plans: Sequence[Plan]) -> "Seam":
+        """Compare the last two poses of N agents, roots (N, 2, 4, 4) and joint rotations (N, 2, J, 3), with where their
+        plans would have come from."""
+        places, rotations = roots[..., :3, 3], roots[..., :3, :3]
+        path = np.array([plan.path[:2] for plan in plans], dtype=np.float64)
+        turns = np.array([plan.root_rotations[:2] for plan in plans], dtype=np.float64)
+        bends = np.array([plan.joint_rotations[:2] for plan in plans], dtype=np.float64)
+        stride, bending = path[:, 1] - path[:, 0], bends[:, 1] - bends[:, 0]
+        turning = log_so3(turns[:, 1] @ _transposed(turns[:, 0]))
+        began = exp_so3(-turning) @ turns[:, 0]
+        off = log_so3(rotations[:, 1] @ _transposed(began))
+        turned = log_so3(rotations[:, 1] @ _transposed(rotations[:, 0]))
         return cls(
-            np.stack([place - (plan.path[0] - stride), place - roots[-2, :3, 3] - stride]),
-            np.stack([log_so3(rotation @ began.T), log_so3(rotation @ roots[-2, :3, :3].T) - turning]),
-            np.stack([joints[-1] - (plan.joint_rotations[0] - bending), joints[-1] - joints[-2] - bending]),
+            np.stack([places[:, 1] - (path[:, 0] - stride), places[:, 1] - places[:, 0] - stride], axis=1),
+            np.stack([off, turned - turning], axis=1),
+            np.stack([joints[:, 1] - (bends[:, 0] - bending), joints[:, 1] - joints[:, 0] - bending], axis=1),
         )
 
     def after(self, frames: Array) -> tuple[Array, Array, Array]:
-        """Offsets left after numbers of frames (K,): of the place (K, 3), the turn (K, 3) and the joints (K, J, 3)."""
+        """Offsets of N agents left after numbers of frames (K,): of the places (N, K, 3), the turns (N, K, 3) and the
+        joints (N, K, J, 3)."""
         return _faded(self.place, frames), _faded(self.turn, frames), _faded(self.joints, frames)
 
 
+def _transposed(rotations: Array) -> Array:
+    return np.swapaxes(rotations, -1, -2)
+
+
 def _faded(start: Array, frames: Array) -> Array:
-    """Critically damped decay, (K, ...), of an offset and its rate, (2, ...)."""
-    offset, rate = start
-    frames = np.asarray(frames, dtype=np.float64).reshape(-1, *[1] * offset.ndim)
+    """Critically damped decay, (N, K, ...), of offsets and their rates, (N, 2, ...)."""
+    offset, rate = start[:, :1], start[:, 1:]
+    frames = np.asarray(frames, dtype=np.float64).reshape(-1, *[1] * (start.ndim - 2))
     return np.asarray((offset + (rate + offset / FADE) * frames) * np.exp(-frames / FADE))

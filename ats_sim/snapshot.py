@@ -2,8 +2,11 @@
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +15,11 @@ from ats_sim.errors import ConfigError
 
 SNAPSHOT_FORMAT = "ats-snapshot/2"
 MAX_SNAPSHOT_BYTES = 64 * 2**20
+LOCAL_HEADER, LOCAL_NAME = 30, 26  # bytes of a zip's local header, and where in it the lengths of name and extra stand
+NPY_HEADER = 10  # bytes of an npy file before its header, which end with its length
+KNOWN_HEADERS = 256
+DAMAGES = (OSError, ValueError, TypeError, EOFError, NotImplementedError, MemoryError, struct.error, zipfile.BadZipFile)
+"""What reading bytes that are no snapshot may raise."""
 
 
 def pack(state: Mapping[str, Array]) -> bytes:
@@ -35,18 +43,43 @@ def unpack(blob: bytes) -> dict[str, Array]:
         raise ConfigError(f"snapshot: want bytes of at most {MAX_SNAPSHOT_BYTES}, got {type(blob).__name__}")
     try:
         with zipfile.ZipFile(io.BytesIO(blob)) as archive:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-                raise ConfigError("snapshot: compressed entries; this is no snapshot that a world wrote")
-            state = {entry.filename.removesuffix(".npy"): _array(archive.read(entry)) for entry in archive.infolist()}
-    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, MemoryError) as broken:
+            entries = archive.infolist()
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise ConfigError("snapshot: compressed entries; this is no snapshot that a world wrote")
+        state = {entry.filename.removesuffix(".npy"): _array(_stored(blob, entry)) for entry in entries}
+    except DAMAGES as broken:
         raise ConfigError(f"snapshot: damaged ({broken})") from broken
     if str(state.pop("format", "")) != SNAPSHOT_FORMAT:
         raise ConfigError(f"snapshot: not of format {SNAPSHOT_FORMAT!r}")
     return state
 
 
+def _stored(blob: bytes, entry: zipfile.ZipInfo) -> bytes:
+    """The bytes of an entry as they lie in the archive; `ZipFile.read` takes ten times as long to get there."""
+    name, extra = struct.unpack_from("<HH", blob, entry.header_offset + LOCAL_NAME)
+    start = entry.header_offset + LOCAL_HEADER + name + extra
+    data = blob[start : start + entry.file_size]
+    if zlib.crc32(data) != entry.CRC:
+        raise zipfile.BadZipFile(f"wrong checksum of {entry.filename!r}")
+    return data
+
+
 def _array(data: bytes) -> Array:
-    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    """The array of an npy file."""
+    start = NPY_HEADER + int.from_bytes(data[NPY_HEADER - 2 : NPY_HEADER], "little")
+    shape, is_fortran, dtype = _described(data[:start])
+    if dtype.hasobject:
+        raise ValueError("pickled objects")
+    return np.ndarray(shape, dtype, data, start, order="F" if is_fortran else "C").copy()
+
+
+@lru_cache(KNOWN_HEADERS)
+def _described(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and type that an npy header tells; parsing the same few again and again took half of a restore."""
+    stream = io.BytesIO(header)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("another version of npy")
+    return np.lib.format.read_array_header_1_0(stream)
 
 
 def own_part(stored: Mapping[str, Array], prefix: str) -> dict[str, Array]:

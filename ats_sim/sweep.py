@@ -1,4 +1,4 @@
-"""Moving a point through a home without ever passing through anything: along straight ways, looked at everywhere."""
+"""Moving points through a home without ever passing through anything: along straight ways, looked at everywhere."""
 
 import math
 
@@ -16,23 +16,31 @@ MAX_LIFT = 0.12  # metres that one piece of a way may be pushed aside
 def ways_are_free(volume: PerceptionVolume, starts: Array, ends: Array, margin: float) -> Array:
     """Whether straight ways (N, 3) to (N, 3) keep a margin (m) all along, ends included, beginnings left out.
 
-    Every centimetre is looked at: a push out of a wall may end behind it.
+    Every centimetre is looked at: a push out of a wall may end behind it. What is found of one way does not depend on
+    the others.
     """
     ways = ends - starts
-    longest = math.sqrt(float((ways * ways).sum(-1).max(initial=0.0)))
-    count = max(1, math.ceil(longest / CHECK))
-    shares = np.arange(1, count + 1) / count
-    points = starts[:, None] + shares[:, None] * ways[:, None]
-    return np.asarray((volume.sample_sdf(points) >= margin).all(-1))
+    looks = np.maximum(np.ceil(np.sqrt((ways * ways).sum(-1)) / CHECK), 1.0)
+    counts = looks.astype(np.int64)
+    way, firsts = np.repeat(np.arange(len(ways)), counts), np.cumsum(counts) - counts
+    shares = (np.arange(1, len(way) + 1) - firsts[way]) / looks[way]
+    free = volume.sample_sdf(starts[way] + shares[:, None] * ways[way]) >= margin
+    return np.asarray(np.logical_and.reduceat(free, firsts))
 
 
-def swept(volume: PerceptionVolume, start: Array, end: Array, margin: float) -> tuple[Array, bool]:
-    """Move from one place (3,) towards another, bent along what is in the way; returns the place reached and whether
-    the way was barred."""
-    if ways_are_free(volume, start[None], end[None], margin)[0]:
-        return end, False
+def swept(volume: PerceptionVolume, starts: Array, ends: Array, margin: float) -> tuple[Array, Array]:
+    """Move from places (N, 3) towards others, bent along what is in the way; returns the places (N, 3) reached and
+    whether the ways (N,) were barred."""
+    places, barred = ends.copy(), np.zeros(len(ends), dtype=bool)
+    for way in np.flatnonzero(~ways_are_free(volume, starts, ends, margin)).tolist():
+        places[way], barred[way] = _bent(volume, starts[way], ends[way], margin)
+    return places, barred
+
+
+def _bent(volume: PerceptionVolume, start: Array, end: Array, margin: float) -> tuple[Array, bool]:
+    """One way (3,) to (3,) that touches something, piece by piece."""
     position = start
-    pieces = max(1, math.ceil(float(np.linalg.norm(end - start)) / SUBSTEP))
+    pieces = max(1, math.ceil(math.dist(start, end) / SUBSTEP))
     step = (end - start) / pieces
     for _ in range(pieces):
         moved = freed(volume, position + step, margin)

@@ -17,7 +17,7 @@ from ats_sim.futures import futures
 from ats_sim.geometry import Intrinsics
 from ats_sim.home import Home
 from ats_sim.likeness import HABITS, likeness_of
-from ats_sim.measures import DT, Measures, measure
+from ats_sim.measures import DT, Household, Measures, measure
 from ats_sim.moment import Moment, moment_between
 from ats_sim.observer import FLOOR, Observer, ObserverOptions, checked_action
 from ats_sim.opening import draw_opening, refuse_outside
@@ -204,8 +204,11 @@ class World:
 
     def measure(self) -> Measures:
         """Numbers about the present moment; they depend on the state alone."""
-        whom = self.attention().tolist()
-        return measure(self._footing, self._bodies, self.eyes, self.observer, self.agents, whom)
+        return measure([self.household()])[0]
+
+    def household(self) -> Household:
+        """Everybody here, for those who measure many worlds together."""
+        return Household(self._footing, self._bodies, self.eyes, self.observer, self.agents)
 
     def moment(self, share: float = 1.0) -> Moment:
         """Poses at `share` of the last step: 0 is where it began, 1 is now."""

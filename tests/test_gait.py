@@ -14,7 +14,8 @@ from ats_sim.legs import Legs
 from ats_sim.perception import FUTURE
 from ats_sim.plan import Plan
 from ats_sim.seam import Seam
-from ats_sim.stretch import Stretch, standing, walked
+from ats_sim.stretch import Stretch
+from ats_sim.walking import standing, walked
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,12 @@ def life(footing: Footing, places: np.ndarray, yaws: np.ndarray) -> Stretch:
     path = np.concatenate([places[1:], np.repeat(places[-1:], FUTURE - count, axis=0)])
     turns = np.concatenate([yaws[1:], np.repeat(yaws[-1:], FUTURE - count)])
     plan = Plan(np.eye(4), path[-1], path, yaw_matrix(turns), np.zeros((FUTURE, 26, 3)))
-    return walked(footing, before, plan, Seam.none(26), 0, count)
+    return walk(footing, before, plan, 0, count)
+
+
+def walk(footing: Footing, before: Stretch, plan: Plan, first: int, count: int) -> Stretch:
+    seam = Seam.together([Seam.none(26)])
+    return walked(footing, Stretch.together([before]), [plan], seam, first, count).apart()[0]
 
 
 def straight(footing: Footing, speed: float, frames: int = 50) -> Stretch:
@@ -125,9 +131,8 @@ def test_a_stretch_goes_on_where_the_last_one_ended(footing: Footing) -> None:
     whole = life(footing, places, np.zeros(51))
     plan = Plan(np.eye(4), places[-1], np.concatenate([places[1:], places[-6:]]), yaw_matrix(np.zeros(56)),
                 np.zeros((56, 26, 3)))  # fmt: skip
-    first = whole.state()
-    before = Stretch(**{name: value[18:20] for name, value in first.items()})
-    rest = walked(footing, before, plan, Seam.none(26), 20, 30)
+    before = whole.between(18, 20)
+    rest = walk(footing, before, plan, 20, 30)
     np.testing.assert_allclose(rest.paws, whole.paws[20:], atol=1e-9)
     np.testing.assert_allclose(rest.joints, whole.joints[20:], atol=1e-9)
 

@@ -19,6 +19,7 @@ from ats_sim.perception import (
     pack_motion,
     patch_channels,
     perceive,
+    perceive_all,
     scene_patch,
     unpack_motion,
 )
@@ -111,6 +112,19 @@ def test_ego_frame_keeps_heading_and_drops_tilt() -> None:
     np.testing.assert_allclose(perception.T_world_ego, gravity_aligned(tilted), atol=1e-12)
     np.testing.assert_allclose(perception.T_world_ego[:3, :3] @ perception.past_rotations[-1], tilted[:3, :3])
     np.testing.assert_allclose(perception.past_path[-1], 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("together", [2, 7, 32])
+def test_what_one_perceives_does_not_depend_on_the_others(recording: Recording, together: int) -> None:
+    """Bit for bit: agents of many worlds perceive in one batch what they would perceive alone."""
+    volume, (roots, joints, observer) = toy_volume(), _motion(recording)
+    pasts = [slice(frame, frame + PAST) for frame in range(0, 3 * together, 3)]
+    histories = [AgentHistory(roots[past], joints[past]) for past in pasts]
+    found = perceive_all([volume] * together, histories, [observer[past] for past in pasts])
+    for perception, history, past in zip(found, histories, pasts, strict=True):
+        alone = perceive(volume, history, observer[past])
+        for name, value in vars(alone).items():
+            np.testing.assert_array_equal(getattr(perception, name), value, err_msg=name)
 
 
 def test_packing_can_be_undone() -> None:

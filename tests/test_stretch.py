@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 from toy_home import COUCH_HIGH, ROOT_HEIGHT, ScriptedMind, make_toy_home, toy_distance
 
+from ats_sim.course import BODY_RADIUS
 from ats_sim.footing import SLACK, Footing, foot_joints
-from ats_sim.geometry import rigid, yaw_matrix
+from ats_sim.geometry import exp_so3, rigid, yaw_matrix
 from ats_sim.home import Home
 from ats_sim.perception import FUTURE
 from ats_sim.plan import Plan
 from ats_sim.seam import Seam
-from ats_sim.stretch import BODY_RADIUS, Stretch, standing, walked
+from ats_sim.sliding import Disc
+from ats_sim.stretch import Stretch
 from ats_sim.sweep import ways_are_free
+from ats_sim.walking import standing, walked
 from ats_sim.world import World
 
 SOLE = 0.03  # the toy cat's paws end 3 cm above the floor it was recorded on
@@ -44,8 +47,11 @@ def line(start: tuple[float, float, float], step: tuple[float, float, float]) ->
     return np.array(start) + np.arange(1, FUTURE + 1)[:, None] * np.array(step)
 
 
-def walk(footing: Footing, before: Stretch, wanted: Plan, count: int = 20, **rest: object) -> Stretch:
-    return walked(footing, before, wanted, Seam.none(26), 0, count, **rest)  # type: ignore[arg-type]
+def walk(
+    footing: Footing, before: Stretch, wanted: Plan, count: int = 20, first: int = 0, obstacles: tuple[Disc, ...] = ()
+) -> Stretch:
+    seam = Seam.together([Seam.none(26)])
+    return walked(footing, Stretch.together([before]), [wanted], seam, first, count, [obstacles]).apart()[0]
 
 
 def test_footing_measures_what_was_recorded(footing: Footing) -> None:
@@ -143,11 +149,36 @@ def test_somebody_in_the_way_is_walked_around(footing: Footing) -> None:
     before, path = stand(footing, (-1.5, 1.04, ROOT_HEIGHT)), line((-1.5, 1.04, ROOT_HEIGHT), (0.05, 0.0, 0.0))
     places = []
     for frame in range(50):
-        before = walked(footing, before, plan(path), Seam.none(26), frame, 2, (legs,))
-        before = Stretch(**{name: value[:2] for name, value in before.state().items()})
+        before = walk(footing, before, plan(path), 2, frame, (legs,))
         places.append(before.roots[0, :3, 3])
     gaps = np.hypot(*(np.array(places)[:, :2] - legs[:2]).T)
     assert gaps.min() >= 0.15 + BODY_RADIUS - 0.02 and gaps.min() < 0.3
+
+
+@pytest.mark.parametrize("together", [2, 7, 32, 64])
+def test_no_bit_of_a_body_depends_on_those_beside_it(footing: Footing, together: int) -> None:
+    """Free, falling, jumping, driven into walls and furniture, and around others: alone as in any company."""
+    rng = np.random.default_rng(together)
+    starts = rng.uniform([-2.5, -1.8, 0.15], [2.5, 1.8, 0.6], (together, 3))
+    steps = rng.uniform([-0.15, -0.15, -0.01], [0.15, 0.15, 0.01], (together, 3))
+    befores, plans, seams, near = [], [], [], []
+    for start, step in zip(starts, steps, strict=True):
+        joints = rng.normal(scale=0.2, size=(FUTURE, 26, 3))
+        turns = exp_so3(np.cumsum(rng.normal(scale=0.05, size=(FUTURE, 3)), axis=0))
+        path = line(tuple(start), tuple(step))
+        path[:14, 2] += rng.choice([0.0, 0.4]) * np.sin(np.pi * np.arange(1, 15) / 14)
+        plans.append(Plan(np.eye(4), path[-1], path, turns, joints))
+        befores.append(stand(footing, tuple(start), rng.uniform(-3.0, 3.0)))
+        seams.append(Seam(*(rng.normal(scale=0.02, size=shape) for shape in ((2, 3), (2, 3), (2, 26, 3)))))
+        near.append(((start[0] + 0.3, start[1], 0.15),) if rng.uniform() < 0.3 else ())
+    found = walked(footing, Stretch.together(befores), plans, Seam.together(seams), 0, 12, near).apart()
+    for body, stretch in enumerate(found):
+        own = Stretch.together(befores[body : body + 1]), plans[body : body + 1], Seam.together(seams[body : body + 1])
+        alone = walked(footing, *own, 0, 12, near[body : body + 1]).apart()[0]
+        for name, value in alone.state().items():
+            np.testing.assert_array_equal(getattr(stretch, name), value, err_msg=f"{name} of body {body}")
+    kinds = np.array([(s.blocked.any(), s.floating.max() > 0.1, (s.paws[..., 3] > 0.0).any()) for s in found])
+    assert together < 32 or kinds.any(0).all(), "some are stopped, some hang in the air, some step"
 
 
 def test_states_come_back_as_they_were(footing: Footing) -> None:

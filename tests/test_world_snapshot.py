@@ -92,6 +92,9 @@ def test_damaged_or_foreign_snapshots_are_refused(home: Home, tmp_path: Path) ->
     for wrong in (b"", b"hello", blob[:100], blob[:-50], "text"):
         with pytest.raises(ConfigError, match="snapshot"):
             world.restore(wrong)  # type: ignore[arg-type]
+    for place in (blob.index(b"agent0_roots") + 200, blob.index(b"'shape'") + 3, len(blob) - 30):
+        with pytest.raises(ConfigError, match="snapshot"):
+            world.restore(blob[:place] + bytes([blob[place] ^ 1]) + blob[place + 1 :])
     for name, value in {"agent0_joints": np.zeros((8, 3, 3)), "agent0_rng": np.zeros(3), "ticks": np.zeros(2)}.items():
         with pytest.raises(ConfigError, match="incomplete or damaged"):
             world.restore(pack(world.state() | {name: value}))

@@ -24,6 +24,7 @@ from ats_sim.envs.situation import situation
 from ats_sim.envs.tasks import TASKS
 from ats_sim.errors import ArrayError, AtsError, ConfigError
 from ats_sim.home import Home
+from ats_sim.measures import Measures
 from ats_sim.observer import checked_action
 from ats_sim.planning import Mind, think
 from ats_sim.snapshot import pack, pack_rng, unpack, unpack_rng
@@ -121,7 +122,7 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         self.begin(seed, options)
         think([self.world])
         row = np.empty(self.layout.size, dtype=np.float32)
-        info = self.describe_start(row)
+        info = self.describe_start(row, self.world.measure())
         return self._observation(row), info
 
     def step(self, action: Array) -> tuple[dict[str, Array], float, bool, bool, dict[str, Any]]:
@@ -136,7 +137,7 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         self.world.advance(wanted)
         think([self.world])
         row = np.empty(self.layout.size, dtype=np.float32)
-        reward, terminated, info = self.describe_step(row, wanted)
+        reward, terminated, info = self.describe_step(row, wanted, self.world.measure())
         return self._observation(row), reward, terminated, False, info
 
     def begin(self, seed: int | None, options: dict[str, Any] | None) -> None:
@@ -146,16 +147,14 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         self.world.reset(self.np_random, options, plans=False)
         self._is_reset = True
 
-    def describe_start(self, row: Array) -> dict[str, Any]:
+    def describe_start(self, row: Array, measures: Measures) -> dict[str, Any]:
         """The second half of `reset`: fill a row with the state, begin the task, and return the info."""
-        measures = self.world.measure()
         self.layout.write(row, self.world, measures)
         self._task.begin(situation(self.world, measures, self._task.LOOKS_AT_FRAMING, AT_REST))
         return information(self.world, measures, self._task.terms)
 
-    def describe_step(self, row: Array, wanted: Array) -> tuple[float, bool, dict[str, Any]]:
+    def describe_step(self, row: Array, wanted: Array, measures: Measures) -> tuple[float, bool, dict[str, Any]]:
         """The second half of `step`: fill a row with the state; returns reward, terminated and info."""
-        measures = self.world.measure()
         self.layout.write(row, self.world, measures)
         reward = self._task.judge(situation(self.world, measures, self._task.LOOKS_AT_FRAMING, wanted))
         return reward, self._task.ended, information(self.world, measures, self._task.terms)

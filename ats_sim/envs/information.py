@@ -24,7 +24,7 @@ def information(world: World, measures: Measures, terms: dict[str, float]) -> di
         "goal": np.array([agent.goal() for agent in agents], dtype=np.float32),
         "planned_path": np.array([agent.remaining_path() for agent in agents], dtype=np.float32),
         "blocked": np.array([agent.blocked for agent in agents]),
-        "attention": np.array(world.attention(), dtype=np.int64),
+        "attention": np.array(measures.attention, dtype=np.int64),
         "distance": _floats(measures.distance),
         "visibility": _floats(measures.visible),
         "penetration": _floats(measures.penetration),

@@ -11,11 +11,11 @@ import numpy as np
 from gymnasium import spaces
 
 from ats_sim.arrays import Array
+from ats_sim.course import MAX_STRIDE
 from ats_sim.envs.options import EnvOptions
 from ats_sim.home import Home
 from ats_sim.measures import DT, Measures
 from ats_sim.observer import PITCH, YAW
-from ats_sim.stretch import MAX_STRIDE
 from ats_sim.world import World
 
 MAX_DEPTH = 30.0  # metres; nothing in a home is farther

@@ -11,6 +11,7 @@ from ats_sim.arrays import Array
 from ats_sim.envs.buffers import Field, flattened
 from ats_sim.envs.home_env import ATSHomeEnv
 from ats_sim.home import Home
+from ats_sim.measures import Measures, measure
 from ats_sim.planning import Mind, think
 
 INFO, FINAL = "info/", "final/"
@@ -32,7 +33,7 @@ def open_envs(home: "str | Path | Home", count: int, policy: Mind | None, option
 def layout_of(env: ATSHomeEnv, autoreset: AutoresetMode) -> dict[str, Field]:
     """What has to be kept of every world, learned from one that may be reset for it."""
     env.world.reset(np.random.default_rng(0), None, plans=False)
-    info = env.describe_start(np.empty(env.layout.size, dtype=np.float32))
+    info = env.describe_start(np.empty(env.layout.size, dtype=np.float32), env.world.measure())
     told = {"state": Field.of((env.layout.size,), np.float32)}
     for name in OBSERVED[1:]:
         if name in env.observation_space.spaces:
@@ -74,9 +75,10 @@ class WorldBatch:
         """Begin episodes in some of the environments; `seeds` has an entry for each of them."""
         for index, seed in zip(chosen, seeds, strict=True):
             self._envs[index].begin(seed, options)
-        think([self._envs[index].world for index in chosen])
-        for index in chosen:
-            self._begun(index)
+        worlds = [self._envs[index].world for index in chosen]
+        think(worlds)
+        for index, measures in zip(chosen, measure([world.household() for world in worlds]), strict=True):
+            self._begun(index, measures)
 
     def step(self) -> None:
         """Advance all by 0.1 s with the actions in the arrays, valid ones; what has ended begins anew."""
@@ -91,11 +93,11 @@ class WorldBatch:
             else:
                 env.world.advance(actions[index])
         think(worlds)
-        for index in range(len(self._envs)):
+        for index, measures in enumerate(measure([world.household() for world in worlds])):
             if fresh[index]:
-                self._begun(index)
+                self._begun(index, measures)
             else:
-                self._stepped(index, actions[index])
+                self._stepped(index, actions[index], measures)
         if self._autoreset is AutoresetMode.SAME_STEP:
             self._begin_again(np.flatnonzero(self._arrays["ended"]).tolist())
 
@@ -108,17 +110,17 @@ class WorldBatch:
         for env in self._envs:
             env.close()
 
-    def _begun(self, index: int) -> None:
+    def _begun(self, index: int, measures: Measures) -> None:
         arrays = self._arrays
         self._elapsed[index] = 0
         arrays["reward"][index] = 0.0
         arrays["terminated"][index] = arrays["truncated"][index] = arrays["ended"][index] = False
-        self._tell(index, self._envs[index].describe_start(arrays["state"][index]))
+        self._tell(index, self._envs[index].describe_start(arrays["state"][index], measures))
 
-    def _stepped(self, index: int, action: Array) -> None:
+    def _stepped(self, index: int, action: Array, measures: Measures) -> None:
         arrays = self._arrays
         self._elapsed[index] += 1
-        reward, terminated, info = self._envs[index].describe_step(arrays["state"][index], action)
+        reward, terminated, info = self._envs[index].describe_step(arrays["state"][index], action, measures)
         truncated = self._limit is not None and self._elapsed[index] >= self._limit
         arrays["reward"][index] = reward
         arrays["terminated"][index], arrays["truncated"][index] = terminated, truncated

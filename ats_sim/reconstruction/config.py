@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from ats_sim.errors import ConfigError
 
 Preset = Literal["fast", "default", "full"]
+Hypothesis = Literal["keypoints", "geometry", "neural", "regression"]
 
 
 @dataclass(frozen=True)
@@ -16,8 +18,22 @@ class ReconstructConfig:
 
     preset: Preset = "default"
     """fast: coarse voxels and few frames, for a first look; full: finest, slowest."""
-    method: Literal["classical"] = "classical"
-    """How cameras, scene and agent are found. classical = keypoints, geometry, TSDF, fitted template."""
+    method: Literal["classical", "full"] = "classical"
+    """How cameras, scene and agent are found. classical = keypoints, geometry, TSDF, fitted template; full = also a
+    localizer that is trained on the walkthrough (minutes), and feature-metric bundle adjustment."""
+    hypotheses: tuple[Hypothesis, ...] | None = None
+    """What guesses where a video lies; by default the method's. neural = scene coordinates learned for this home,
+    regression = the paper's localizer."""
+    features: Literal["own", "dinov2"] = "own"
+    """What bundle adjustment compares (method full): own = a small descriptor learnt from this very capture; dinov2 =
+    the paper's, for those who have its weights."""
+    dinov2_weights: Path | None = None
+    """DINOv2 ViT-S/14 state dict (.pth or .safetensors); by default where torch.hub keeps it."""
+    dinov2_block: int | None = None
+    """Take tokens after this block instead of the last, for trunks whose last blocks were fine-tuned away (try 7)."""
+    scene: Literal["tsdf", "neural"] = "tsdf"
+    """What the scene is made with: tsdf = fused depth; neural = a field of distance, colour and feature that starts from
+    it and is trained through differentiable rendering (minutes), stored beside it and sampled back onto its grid."""
     masks: bool = True
     """Use the capture's agent masks. Without them the agent is what stands in the scene's free space."""
     device: str = "cpu"
@@ -36,14 +52,30 @@ class ReconstructConfig:
     """Most frames fused into the scene (walkthrough and videos); by default the preset's."""
     texture_size: int = 2048
     """Edge of the home's texture in pixels."""
-    ablate: tuple[Literal["keypoints", "geometry", "consensus", "refinement", "videos-in-scene"], ...] = ()
-    """Parts to switch off, for ablation tables."""
+    ablate: tuple[
+        Literal[
+            "keypoints",
+            "geometry",
+            "localizer",
+            "consensus",
+            "refinement",
+            "feature-ba",
+            "photometric-ba",
+            "videos-in-scene",
+            "layouts",
+        ],
+        ...,
+    ] = ()
+    """Parts to switch off, for ablation tables; consensus = the best single frame places a video instead,
+    photometric-ba = bundle adjustment compares colours."""
 
     def __post_init__(self) -> None:
         if self.voxel_size is not None and not 0.01 <= self.voxel_size <= 0.2:
             raise ConfigError(f"voxel_size {self.voxel_size} m is outside [0.01, 0.2]; 0.03 to 0.05 suits a flat")
         if not 64 <= self.texture_size <= 8192:
             raise ConfigError(f"texture_size {self.texture_size} is outside [64, 8192]; 2048 suits a flat")
+        if not self.generators:
+            raise ConfigError("no hypotheses are left to place videos by; ablate fewer of them")
         for name in ("max_keyframes", "max_fused_frames", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -60,6 +92,16 @@ class ReconstructConfig:
             max_keyframes=self.max_keyframes or keyframes,
             max_fused_frames=self.max_fused_frames or fused,
         )
+
+    @property
+    def generators(self) -> tuple[Hypothesis, ...]:
+        """What guesses where a video lies, in order."""
+        usual: tuple[Hypothesis, ...] = ("keypoints", "geometry")
+        if self.method == "full":
+            usual = ("keypoints", "neural", "geometry")
+        learned = ("neural", "regression") if "localizer" in self.ablate else ()
+        chosen = usual if self.hypotheses is None else self.hypotheses
+        return tuple(name for name in chosen if name not in self.ablate and name not in learned)
 
     @property
     def keypoints_per_frame(self) -> int:

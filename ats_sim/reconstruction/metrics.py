@@ -21,6 +21,7 @@ from ats_sim.reconstruction.capture.format import Capture, Video
 from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
 from ats_sim.reconstruction.rendering.model4d import Model4D
 from ats_sim.reconstruction.scene.fusion import held_out
+from ats_sim.reconstruction.scene.variants import SCENE, read_variants
 from ats_sim.reconstruction.scores.agent import PosedMotion, joint_angle_error, joint_position_error, root_scores
 from ats_sim.reconstruction.scores.pictures import depth_scores, intersection_over_union, picture_scores
 from ats_sim.reconstruction.scores.registration import camera_errors, rigid_alignment, summarize
@@ -241,7 +242,10 @@ def _surface_scores(recon: Path, capture: Capture, truth: Array) -> Scores | str
     path = capture.folder / "ground_truth_scene.glb"
     if not path.is_file():
         return "n/a: the capture has no ground_truth_scene.glb"
-    estimated = read_scene(recon / "scene.glb").transformed(truth)
+    # The true scene is the walkthrough's: things may have been moved since.
+    first = "" if capture.walkthrough is None else capture.walkthrough.name
+    filmed_then = [variant.mesh for variant in read_variants(recon) if first in variant.recordings]
+    estimated = read_scene(recon / (filmed_then or [SCENE])[0]).transformed(truth)
     return dict(surface_scores(estimated, read_scene(path), np.random.default_rng(0)))
 
 

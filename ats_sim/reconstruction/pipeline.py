@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from ats_sim.errors import ReconstructionError
-from ats_sim.gltf import write_scene
 from ats_sim.reconstruction.capture.format import Capture
 from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.registration.cameras import Cameras
 from ats_sim.reconstruction.stages import MARKERS, Stages, capture_key
 
 RENDER_OUTPUTS = ("renders",)
+SCENE_VERSION = "scene/2"
+"""Changes when fusion makes something else of the same input."""
 HOME_VERSION = "home/3"
 """Changes when the export makes something else of the same input, so that old homes are made anew."""
 
@@ -48,12 +49,26 @@ def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Sta
     stages.run(
         "register",
         _keys(
-            settings, "preset", "masks", "seed", "voxel_size", "max_keyframes", "max_fused_frames", "ablate", "method"
+            settings,
+            "preset",
+            "masks",
+            "seed",
+            "voxel_size",
+            "max_keyframes",
+            "max_fused_frames",
+            "ablate",
+            "method",
+            "hypotheses",
+            "features",
+            "dinov2_weights",
+            "dinov2_block",
         ),
         ["cameras.json"],
         lambda: _register(opened, output, settings),
     )
-    stages.run("fuse", {}, ["scene.safetensors", "scene.glb"], lambda: _fuse(opened, output, settings))
+    fused = ["scene.safetensors", "scene.glb", "variants"]
+    made_with = {"version": SCENE_VERSION, **_keys(settings, "scene")}
+    stages.run("fuse", made_with, fused, lambda: _fuse(opened, output, settings))
     stages.run(
         "agent",
         _keys(settings, "device"),
@@ -70,7 +85,7 @@ def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Sta
 def _register(capture: Capture, output: Path, config: ReconstructConfig) -> None:
     from ats_sim.reconstruction.registration.register import register
 
-    cameras = register(capture, config)
+    cameras = register(capture, config, output / MARKERS)
     cameras.write(output / "cameras.json")
     if not cameras.accepted():
         reasons = "; ".join(f"{name}: {video.reason}" for name, video in cameras.videos.items())
@@ -83,9 +98,16 @@ def _register(capture: Capture, output: Path, config: ReconstructConfig) -> None
 def _fuse(capture: Capture, output: Path, config: ReconstructConfig) -> None:
     from ats_sim.reconstruction.scene.build import build_scene
 
-    scene = build_scene(capture, Cameras.read(output / "cameras.json"), config)
-    scene.write(output / "scene.safetensors")
-    write_scene(output / "scene.glb", scene.mesh)
+    built = build_scene(capture, Cameras.read(output / "cameras.json"), config)
+    if config.scene == "tsdf":
+        built.write(output)
+        return
+    from ats_sim.reconstruction.scene.field.build import build_neural_scene
+
+    # Training goes on from here if it is stopped: its hash says whether it is still the same training.
+    checkpoint = output / MARKERS / "field.safetensors"
+    build_neural_scene(built, config, checkpoint=checkpoint).write(output)
+    checkpoint.unlink(missing_ok=True)
 
 
 def _agent(capture: Capture, output: Path, config: ReconstructConfig) -> None:

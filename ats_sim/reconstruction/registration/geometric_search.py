@@ -31,7 +31,7 @@ def search(volume: TsdfVolume, points: Array, T_odometry_camera: Array) -> list[
     if len(cloud) < 100:
         return []
     rough = _rough_search(_score_grid(volume), volume.origin, cloud)
-    target = _surface_cloud(volume)
+    target = surface_cloud(volume)
     refined = [_sharpen(target, cloud, T) for _, T in rough[:REFINED]]
     scored = sorted(((_fit(volume, cloud, T), i) for i, T in enumerate(refined)), reverse=True)
     return _different([refined[i] for _, i in scored], cloud)[:RETURNED]
@@ -107,7 +107,8 @@ def _peaks(score: Array) -> list[tuple[Array, float]]:
     return kept
 
 
-def _surface_cloud(volume: TsdfVolume) -> Array:
+def surface_cloud(volume: TsdfVolume) -> Array:
+    """World centres (n,3) of the voxels that the surface passes through."""
     index = np.argwhere((volume.weight > 0) & (np.abs(volume.distance) < 0.5 * volume.voxel_size))
     return index * volume.voxel_size + volume.origin
 

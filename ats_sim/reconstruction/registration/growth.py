@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ats_sim.arrays import Array
 from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.registration.cameras import RegisteredVideo
 from ats_sim.reconstruction.registration.keypoint_map import KeypointMap
+from ats_sim.reconstruction.registration.known_map import Map
+from ats_sim.reconstruction.registration.neural.view import View
 from ats_sim.reconstruction.registration.preparation import Prepared
-from ats_sim.reconstruction.registration.video_registration import Map
 from ats_sim.reconstruction.scene.fusion import VIDEO_WEIGHT, PosedFrames, fuse, held_out
 
 KEYPOINT_FRAMES = 40
@@ -25,6 +27,10 @@ class Growth:
     """Of some keyframes."""
     frames: PosedFrames
     """Whose depth may be fused."""
+    views: tuple[View, ...]
+    """Small pictures of some keyframes, for learned localizers."""
+    T_world_view: Array
+    """(V, 4, 4) their cameras."""
 
     @classmethod
     def of(cls, prepared: Prepared, cameras: RegisteredVideo) -> Growth:
@@ -34,12 +40,16 @@ class Growth:
         keypoints = KeypointMap.build(
             [prepared.observations[i].keypoints for i in few], cameras.T_world_camera[prepared.keyframes[few]]
         )
+        seen = [i for i in few if prepared.observations[i].view is not None]
+        views = tuple(view for i in seen if (view := prepared.observations[i].view) is not None)
         indices = prepared.keyframes[usable]
         frames = PosedFrames(prepared.video, indices, cameras.T_world_camera[indices], VIDEO_WEIGHT)
-        return cls(keypoints, frames.thinned(DEPTH_FRAMES))
+        return cls(keypoints, frames.thinned(DEPTH_FRAMES), views, cameras.T_world_camera[prepared.keyframes[seen]])
 
     def added(self, scene: Map, config: ReconstructConfig) -> Map:
         """The map with this video in it; the volume is updated in place."""
         label = f"grow by {self.frames.video.name}"
         fuse(scene.volume, self.frames, use_masks=config.masks, static=scene.volume, label=label)
-        return Map(scene.volume, scene.keypoints.joined(self.keypoints))
+        for localizer in scene.localizers.values():
+            localizer.study(self.views, self.T_world_view)
+        return replace(scene, keypoints=scene.keypoints.joined(self.keypoints))

@@ -12,6 +12,7 @@ from ats_sim.arrays import Array
 from ats_sim.geometry import Intrinsics
 from ats_sim.reconstruction.capture.format import Video
 from ats_sim.reconstruction.registration.keypoints import FrameKeypoints, detect
+from ats_sim.reconstruction.registration.neural.view import View
 
 POINTS = 500
 NEAREST, FARTHEST = 0.2, 6.0
@@ -28,6 +29,8 @@ class Observation:
     """(P, 3) camera-frame points, NaN where the picture has fewer."""
     colors: Array
     """(P, 3) uint8."""
+    view: View | None = None
+    """The small picture that learned localizers see."""
 
 
 def observe(video: Video, index: int, *, use_mask: bool, keypoints: int) -> Observation:
@@ -36,7 +39,7 @@ def observe(video: Video, index: int, *, use_mask: bool, keypoints: int) -> Obse
     mask = video.mask(index) if use_mask else None
     found = detect(rgb, depth, video.intrinsics, mask, keypoints)
     points, colors = surface_points(rgb, depth, video.intrinsics, mask)
-    return Observation(found, points, colors)
+    return Observation(found, points, colors, View.of(rgb, depth, mask, video.intrinsics))
 
 
 def surface_points(
@@ -57,12 +60,12 @@ def surface_points(
     return points, colors
 
 
-def reliable(depth: Array, mask: Array | None) -> Array:
+def reliable(depth: Array, mask: Array | None, edge: float = EDGE) -> Array:
     """Pixels (H,W) with depth, away from depth edges (where sensors mix both sides) and from the agent's outline."""
     known = depth > 0
     low = cv2.erode(np.where(known, depth, np.float32(1e3)).astype(np.float32), np.ones((3, 3), np.uint8))
     high = cv2.dilate(np.where(known, depth, np.float32(0)).astype(np.float32), np.ones((3, 3), np.uint8))
-    smooth = known & (high - low < EDGE * np.maximum(depth, 0.5))
+    smooth = known & (high - low < edge * np.maximum(depth, 0.5))
     if mask is None:
         return np.asarray(smooth)
     reach = 2 * max(2, depth.shape[1] // 80) + 1

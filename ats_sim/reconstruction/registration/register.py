@@ -7,6 +7,8 @@ against the larger map until a round adds nothing. What is left is rejected with
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -16,14 +18,18 @@ from ats_sim.geometry import inverse
 from ats_sim.progress import Steps, steps
 from ats_sim.reconstruction.capture.format import Capture, Video
 from ats_sim.reconstruction.config import ReconstructConfig
+from ats_sim.reconstruction.registration.adjustment.stage import adjust_registered, adjusts
 from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
 from ats_sim.reconstruction.registration.growth import Growth
 from ats_sim.reconstruction.registration.keypoint_map import KeypointMap
+from ats_sim.reconstruction.registration.known_map import Map
+from ats_sim.reconstruction.registration.learned import with_localizers
 from ats_sim.reconstruction.registration.observation import Observation, observe, stacked
 from ats_sim.reconstruction.registration.preparation import Prepared, prepare
+from ats_sim.reconstruction.registration.symmetry import symmetries
 from ats_sim.reconstruction.registration.trajectory import spread_correction
 from ats_sim.reconstruction.registration.verifier import surface_share
-from ats_sim.reconstruction.registration.video_registration import Map, Track, register_segment
+from ats_sim.reconstruction.registration.video_registration import Track, register_segment
 from ats_sim.reconstruction.scene.fusion import PosedFrames, empty_volume, fuse
 
 REGISTRATION_VOXEL = 0.04
@@ -31,8 +37,8 @@ SHORTEST_SEGMENT = 3
 LEAST_FRAMES = 0.5
 
 
-def register(capture: Capture, config: ReconstructConfig) -> Cameras:
-    """Register all videos of a capture.
+def register(capture: Capture, config: ReconstructConfig, cache: Path | None = None) -> Cameras:
+    """Register all videos of a capture; what is learned for it is kept in the folder `cache`, where one is given.
 
     Raises:
         ReconstructionError: If there is no walkthrough and no video whose odometry could stand in for it.
@@ -42,6 +48,10 @@ def register(capture: Capture, config: ReconstructConfig) -> Cameras:
     work = sum(len(recording) for recording in capture.recordings) + sum(len(video) for video in capture.videos)
     with steps(work, "register") as progress:
         scene = _first_map(capture, config, done, progress)
+        # Growing maps fuse videos in place; adjustment begins from what the walkthrough alone saw.
+        base = scene.volume.copy() if adjusts(config) else scene.volume
+        scene = with_localizers(scene, capture.walkthrough or _anchor(capture), config, cache)
+        scene = replace(scene, symmetries=symmetries(scene.volume))
         pending = [video for video in capture.videos if video.name not in done]
         while pending:
             fresh: list[Growth] = []
@@ -57,6 +67,9 @@ def register(capture: Capture, config: ReconstructConfig) -> Cameras:
                 break
             for growth in fresh if pending else ():
                 scene = growth.added(scene, config)
+            scene = replace(scene, symmetries=symmetries(scene.volume) if pending else ())
+    if adjusts(config):
+        done = adjust_registered(capture, base, done, config, cache)
     return Cameras({video.name: done[video.name] for video in capture.videos})
 
 
@@ -138,7 +151,13 @@ def _register_video(scene: Map, prepared: Prepared, config: ReconstructConfig) -
             reasons.append(f"frames {frames[0]}-{frames[-1]}: too short a track")
             continue
         track = register_segment(
-            scene, chosen, prepared.odometry.part(keyframes), video.intrinsics, ablate=config.ablate, seed=config.seed
+            scene,
+            chosen,
+            prepared.odometry.part(keyframes),
+            video.intrinsics,
+            generators=config.generators,
+            ablate=config.ablate,
+            seed=config.seed,
         )
         reason = "no place in the map was found" if track is None else track.reason
         if track is None or reason:

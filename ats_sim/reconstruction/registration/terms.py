@@ -40,6 +40,16 @@ class SurfaceTerm:
         weighted = jacobian * weight[..., None]
         return np.swapaxes(weighted, 1, 2) @ jacobian, np.einsum("npk,np->nk", weighted, np.where(use, distance, 0.0))
 
+    def cost(self, T_world_camera: Array) -> float:
+        """The robust cost whose Gauss-Newton step :meth:`linearize` gives; a point in unseen space costs as much as one
+        three sigmas off, so that leaving the map does not pay."""
+        world = transform_points(T_world_camera, self.points)
+        known = np.isfinite(world[..., 0])
+        distance, _, seen = self.volume.sample(world[known])
+        reach = 0.9 * self.volume.truncation
+        off = np.where(seen, np.clip(distance, -reach, reach) / self.sigma, 3.0)
+        return float(0.5 * self.strength / self.points.shape[1] * np.log1p(off**2).sum())
+
 
 @dataclass(frozen=True, eq=False)
 class KeypointTerm:

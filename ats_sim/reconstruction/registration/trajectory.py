@@ -59,7 +59,7 @@ class RelativeMotion:
             [np.repeat(self.sigma_rotation[:, None] ** -2, 3, 1), np.repeat(self.sigma_position[:, None] ** -2, 3, 1)],
             axis=1,
         )
-        back = -_adjoint(inverse(T[1:]) @ T[:-1])
+        back = -adjoint(inverse(T[1:]) @ T[:-1])
         diagonal = np.zeros((len(T), 6, 6))
         gradient = np.zeros((len(T), 6))
         diagonal[1:] += weight[:, :, None] * np.eye(6)
@@ -68,6 +68,12 @@ class RelativeMotion:
         diagonal[:-1] += weighted @ back
         gradient[:-1] += (weighted @ residual[..., None])[..., 0]
         return diagonal, weight[:, :, None] * back, gradient
+
+    def cost(self, T: Array) -> float:
+        """Half the weighted squares of poses (N,4,4)."""
+        error = inverse(self.steps) @ inverse(T[:-1]) @ T[1:]
+        turn = log_so3(error[:, :3, :3]) / self.sigma_rotation[:, None]
+        return float(0.5 * ((turn**2).sum() + ((error[:, :3, 3] / self.sigma_position[:, None]) ** 2).sum()))
 
 
 def refine(T_world_camera: Array, terms: Sequence[PoseTerm], motion: RelativeMotion, *, iterations: int = 10) -> Array:
@@ -79,7 +85,7 @@ def refine(T_world_camera: Array, terms: Sequence[PoseTerm], motion: RelativeMot
             blocks, slopes = term.linearize(T)
             diagonal += blocks
             gradient += slopes
-        step = -_solve(diagonal + 1e-3 * np.eye(6), below, gradient)
+        step = -solve_tridiagonal(diagonal + 1e-3 * np.eye(6), below, gradient)
         turn = np.linalg.norm(step[:, :3], axis=1, keepdims=True)
         way = np.linalg.norm(step[:, 3:], axis=1, keepdims=True)
         step /= np.maximum(1.0, np.maximum(turn / LARGEST_TURN, way / LARGEST_STEP))
@@ -107,8 +113,8 @@ def spread_correction(corrected: Array, keyframes: Array, T_odometry_camera: Arr
     )
 
 
-def _adjoint(T: Array) -> Array:
-    """6x6 maps (N,6,6) of twists (rotation, translation) by transforms (N,4,4)."""
+def adjoint(T: Array) -> Array:
+    """The 6x6 maps (N,6,6) of twists (rotation, translation) by transforms (N,4,4)."""
     rotation = T[:, :3, :3]
     out = np.zeros((len(T), 6, 6))
     out[:, :3, :3] = out[:, 3:, 3:] = rotation
@@ -116,8 +122,9 @@ def _adjoint(T: Array) -> Array:
     return out
 
 
-def _solve(diagonal: Array, below: Array, gradient: Array) -> Array:
-    """Solve the symmetric block tridiagonal system for (N,6)."""
+def solve_tridiagonal(diagonal: Array, below: Array, gradient: Array) -> Array:
+    """Solve the symmetric block tridiagonal system of diagonal blocks (N,6,6), blocks below them (N-1,6,6) and
+    right-hand side (N,6) for (N,6)."""
     count = len(diagonal)
     band = np.zeros((BAND, 6 * count))
     for row in range(6):

@@ -9,33 +9,21 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.geometry import Intrinsics
-from ats_sim.reconstruction.registration.consensus import agree
-from ats_sim.reconstruction.registration.geometric_search import search
+from ats_sim.reconstruction.config import Hypothesis
+from ats_sim.reconstruction.registration.hypotheses import CLASSICAL, SURE_WEIGHT, hypotheses
 from ats_sim.reconstruction.registration.keypoint_map import KeypointMap
-from ats_sim.reconstruction.registration.localizer import locate
+from ats_sim.reconstruction.registration.known_map import Map
 from ats_sim.reconstruction.registration.observation import Observation, stacked
 from ats_sim.reconstruction.registration.odometry import Odometry
 from ats_sim.reconstruction.registration.terms import KeypointTerm, SurfaceTerm
 from ats_sim.reconstruction.registration.trajectory import PoseTerm, RelativeMotion, refine
-from ats_sim.reconstruction.registration.verifier import LEAST_MARGIN, Verdict, verify
-from ats_sim.reconstruction.scene.tsdf import TsdfVolume
+from ats_sim.reconstruction.registration.verifier import LEAST_MARGIN, Decision, Verdict, verify
 
-COARSE_FRAMES = 14
-FEWEST_INLIERS = 9
-SURE_WEIGHT = 60.0
 SEARCH_RADII = (0.12, 0.05, 0.03)
 SAME_TRACK = 0.3
 HOPELESS = 0.45
-
-
-@dataclass(frozen=True, eq=False)
-class Map:
-    """What videos are registered to."""
-
-    volume: TsdfVolume
-    """Surface and free space."""
-    keypoints: KeypointMap
-    """Keypoints of the frames that made it."""
+WORTH_REFINING = 0.4
+"""How much worse a twin may fit before its refinement."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,29 +42,23 @@ class Track:
     """Score over the best hypothesis that puts the video elsewhere; infinite where there was none."""
 
     @property
+    def ambiguous(self) -> bool:
+        """Whether another place fits almost as well."""
+        return self.margin < LEAST_MARGIN
+
+    @property
+    def decision(self) -> Decision:
+        """The verdict's; what is ambiguous is for review however well it fits."""
+        return "review" if self.verdict.decision == "accept" and self.ambiguous else self.verdict.decision
+
+    @property
     def reason(self) -> str:
-        """Why it is not to be trusted; empty if it is."""
-        if not self.verdict.reason and self.margin < LEAST_MARGIN:
-            return f"two places fit it almost equally well (score margin {self.margin:.2f})"
-        return self.verdict.reason
-
-
-def coarse_transform(
-    scene: Map,
-    observations: Sequence[Observation],
-    odometry: Odometry,
-    intrinsics: Intrinsics,
-    ablate: Sequence[str],
-    seed: int,
-) -> list[tuple[Array, float]]:
-    """Hypotheses (T_world_odometry, support), keypoints' first; geometry is asked where keypoints are not sure."""
-    found: list[tuple[Array, float]] = []
-    if "keypoints" not in ablate:
-        found += _from_keypoints(scene, observations, odometry, intrinsics, ablate, seed)
-    if "geometry" not in ablate and odometry.gravity and (not found or found[0][1] < SURE_WEIGHT):
-        points, _ = stacked(observations)
-        found += [(T, 0.0) for T in search(scene.volume, points, odometry.T_odometry_camera)]
-    return found
+        """Why it is not to be trusted, after what became of it; empty if it is."""
+        if self.decision == "accept":
+            return ""
+        if self.ambiguous and self.decision == "review":
+            return f"review: ambiguous, two places fit it almost equally well (score margin {self.margin:.2f})"
+        return f"{self.decision}: {self.verdict.reason}"
 
 
 def register_segment(
@@ -85,6 +67,7 @@ def register_segment(
     odometry: Odometry,
     intrinsics: Intrinsics,
     *,
+    generators: Sequence[Hypothesis] = CLASSICAL,
     ablate: Sequence[str] = (),
     seed: int = 0,
 ) -> Track | None:
@@ -92,7 +75,16 @@ def register_segment(
     points, colors = stacked(observations)
     best: Track | None = None
     rival = -np.inf
-    for T, support in coarse_transform(scene, observations, odometry, intrinsics, ablate, seed):
+    guesses = hypotheses(
+        scene,
+        observations,
+        odometry,
+        intrinsics,
+        generators=generators,
+        best_frame="consensus" in ablate,
+        seed=seed,
+    )
+    for T, support in guesses:
         poses = T @ odometry.T_odometry_camera
         matches = np.zeros(len(poses), dtype=np.int64)
         verdict = verify(scene.volume, points, colors, poses)
@@ -106,7 +98,28 @@ def register_segment(
             rival = max(rival, track.verdict.score)
         if support >= SURE_WEIGHT and not track.verdict.reason:
             break
-    return None if best is None else replace(best, margin=best.verdict.score - rival)
+    if best is None:
+        return None
+    if best.verdict.decision == "accept":
+        rival = max(rival, _score_of_twins(scene, observations, odometry, intrinsics, best))
+    return replace(best, margin=best.verdict.score - rival)
+
+
+def _score_of_twins(
+    scene: Map, observations: Sequence[Observation], odometry: Odometry, intrinsics: Intrinsics, track: Track
+) -> float:
+    """Best score where the map's symmetries put a track."""
+    points, colors = stacked(observations)
+    best = -np.inf
+    for motion in scene.symmetries:
+        poses = motion @ track.T_world_camera
+        verdict = verify(scene.volume, points, colors, poses)
+        if verdict.surface > HOPELESS and track.verdict.score - verdict.score < WORTH_REFINING:
+            poses, _ = refine_track(scene, observations, odometry, intrinsics, poses)
+            verdict = verify(scene.volume, points, colors, poses)
+        if not _same_place(track, replace(track, T_world_camera=poses)):
+            best = max(best, verdict.score)
+    return best
 
 
 def _same_place(first: Track, second: Track) -> bool:
@@ -148,29 +161,3 @@ def guided_matches(
     return KeypointTerm(
         intrinsics, np.concatenate(frame), np.concatenate(pixels), np.concatenate(depth), np.concatenate(points)
     )
-
-
-def _from_keypoints(
-    scene: Map,
-    observations: Sequence[Observation],
-    odometry: Odometry,
-    intrinsics: Intrinsics,
-    ablate: Sequence[str],
-    seed: int,
-) -> list[tuple[Array, float]]:
-    poses, frames, weights = [], [], []
-    for i in np.unique(np.linspace(0, len(observations) - 1, COARSE_FRAMES).astype(int)):
-        query, index = scene.keypoints.match(observations[i].keypoints.descriptors)
-        found = locate(observations[i].keypoints.pixels[query], scene.keypoints.points[index], intrinsics, seed=seed)
-        if found is not None and found.support >= FEWEST_INLIERS:
-            poses.append(found.T_world_camera)
-            frames.append(i)
-            weights.append(min(found.support, 60) - FEWEST_INLIERS + 1.0)
-    if not poses:
-        return []
-    if "consensus" in ablate:
-        best = int(np.argmax(weights))
-        inverse_odometry = np.linalg.inv(odometry.T_odometry_camera[frames[best]])
-        return [(poses[best] @ inverse_odometry, weights[best])]
-    agreed = agree(np.stack(poses), odometry.T_odometry_camera[frames], np.array(weights))
-    return [] if agreed is None else [(agreed.T_world_odometry, agreed.weight)]

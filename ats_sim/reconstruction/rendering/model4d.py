@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,7 @@ from ats_sim.gltf import read_agent, read_scene
 from ats_sim.mesh import SkinnedMesh, TriangleMesh
 from ats_sim.reconstruction.registration.cameras import Cameras
 from ats_sim.reconstruction.scene.raycast import Raycaster
+from ats_sim.reconstruction.scene.variants import SCENE, read_variants
 
 LONGEST_GAP = 0.35
 
@@ -88,24 +90,40 @@ class View:
 
 
 class Model4D:
-    """A scene, an agent (or none) and its motions by video."""
+    """A scene, an agent (or none) and its motions by video.
 
-    def __init__(self, scene: TriangleMesh, agent: SkinnedMesh | None, motions: dict[str, Motion]) -> None:
+    `layouts` are the scene as it stood in some of the videos, where it differed from how it stood last.
+    """
+
+    def __init__(
+        self,
+        scene: TriangleMesh,
+        agent: SkinnedMesh | None,
+        motions: dict[str, Motion],
+        layouts: Mapping[str, TriangleMesh] | None = None,
+    ) -> None:
         self._scene = Raycaster(scene)
+        # Videos of one epoch share a mesh: build one caster for each.
+        casters = {id(mesh): Raycaster(mesh) for mesh in (layouts or {}).values()}
+        self._layouts = {name: casters[id(mesh)] for name, mesh in (layouts or {}).items()}
         self.agent = agent
         self.motions = motions
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read scene.glb, agent.glb and motion.npz of a reconstruction; without an agent it is the scene alone."""
+        """Read scene.glb, variants, agent.glb and motion.npz of a reconstruction; without an agent it is the scene."""
         agent_path = folder / "agent.glb"
         agent = read_agent(agent_path)[0] if agent_path.is_file() else None
         motions = read_motions(folder / "motion.npz") if agent is not None else {}
-        return cls(read_scene(folder / "scene.glb"), agent, motions)
+        layouts: dict[str, TriangleMesh] = {}
+        for variant in read_variants(folder):
+            if variant.mesh != SCENE:
+                layouts |= dict.fromkeys(variant.recordings, read_scene(folder / variant.mesh))
+        return cls(read_scene(folder / "scene.glb"), agent, motions, layouts)
 
     def render(self, intrinsics: Intrinsics, T_world_camera: Array, video: str, time: float) -> View:
         """What a camera sees at a time (s) of a video."""
-        depth, _, rgb = self._scene.render(intrinsics, T_world_camera)
+        depth, _, rgb = self._layouts.get(video, self._scene).render(intrinsics, T_world_camera)
         mask = np.zeros(depth.shape, dtype=bool)
         pose = self.motions[video].at(time) if video in self.motions else None
         if self.agent is None or pose is None:

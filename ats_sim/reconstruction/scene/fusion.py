@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from ats_sim.progress import track
 from ats_sim.reconstruction.capture.format import Video
 from ats_sim.reconstruction.registration.observation import reliable
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
+from ats_sim.reconstruction.scene.votes import Tally
 
 HELD_OUT_EVERY = 10
 MARGIN = 0.25
@@ -63,25 +64,54 @@ def empty_volume(parts: Sequence[PosedFrames], voxel_size: float) -> TsdfVolume:
 
 
 def fuse(
-    volume: TsdfVolume, part: PosedFrames, *, use_masks: bool, static: TsdfVolume | None = None, label: str = ""
+    volume: TsdfVolume,
+    part: PosedFrames,
+    *,
+    use_masks: bool,
+    static: TsdfVolume | None = None,
+    label: str = "",
+    tally: Tally | None = None,
 ) -> None:
     """Fuse frames into the volume. Pixels of the agent's mask are left out, and so is what stands where the `static`
-    map saw free space (the agent where no mask is given, people, things on the move)."""
+    map saw free space (the agent where no mask is given, people, things on the move). Votes go into `tally`."""
+    for picture in pictures(part, use_masks=use_masks, static=static, label=label or f"fuse {part.video.name}"):
+        volume.integrate(
+            picture.depth,
+            picture.rgb,
+            part.video.intrinsics,
+            picture.T_world_camera,
+            weight=part.weight,
+            tally=tally,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FusedPicture:
+    """What of a frame becomes part of the scene."""
+
+    index: int
+    """Frame number."""
+    depth: Array
+    """(H, W) float32 metres, 0 where unknown or not to be used."""
+    rgb: Array
+    """(H, W, 3) uint8."""
+    T_world_camera: Array
+    """(4, 4)."""
+
+
+def pictures(
+    part: PosedFrames, *, use_masks: bool, static: TsdfVolume | None = None, label: str
+) -> Iterator[FusedPicture]:
+    """Read frames one by one; see :func:`fuse` for what is left out."""
     intrinsics = part.video.intrinsics
     pairs = list(zip(part.indices, part.T_world_camera, strict=True))
-    for index, T in track(pairs, label or f"fuse {part.video.name}"):
+    for index, T in track(pairs, label):
         depth = part.video.depth(int(index))
         mask = part.video.mask(int(index)) if use_masks else None
         usable = reliable(depth, mask) & (depth < FARTHEST)
         if static is not None:
             usable &= ~stands_in_free_space(static, depth, intrinsics, T)
-        volume.integrate(
-            np.where(usable, depth, 0.0).astype(np.float32),
-            part.video.rgb(int(index)),
-            intrinsics,
-            T,
-            weight=part.weight,
-        )
+        yield FusedPicture(int(index), np.where(usable, depth, 0.0).astype(np.float32), part.video.rgb(int(index)), T)
 
 
 def stands_in_free_space(static: TsdfVolume, depth: Array, intrinsics: Intrinsics, T_world_camera: Array) -> Array:

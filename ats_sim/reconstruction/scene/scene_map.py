@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from ats_sim.arrays import Array
 from ats_sim.errors import ReconstructionError
 from ats_sim.files import atomic_path
 from ats_sim.mesh import TriangleMesh
@@ -17,6 +19,7 @@ from ats_sim.reconstruction.scene.meshing import extract_mesh
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
 
 FORMAT = "ats-scene-tsdf/1"
+TENSORS = ("distance", "weight", "color", "origin", "scalars")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +45,10 @@ class SceneMap:
             raise ReconstructionError("the fused scene is empty: no depth agrees with the poses; check depth units")
         return cls(volume, mesh, floor_height(mesh))
 
-    def write(self, path: Path) -> None:
-        """Write the volume as tensors (half precision), atomically."""
+    def write(
+        self, path: Path, extra: Mapping[str, Array] | None = None, facts: Mapping[str, str] | None = None
+    ) -> None:
+        """Write the volume as tensors (half precision), atomically; `extra` tensors and `facts` stand beside them."""
         volume = self.volume
         tensors = {
             "distance": volume.distance.astype(np.float16),
@@ -53,7 +58,8 @@ class SceneMap:
             "scalars": np.array([volume.voxel_size, volume.truncation, self.floor_height]),
         }
         with atomic_path(path) as temporary:
-            save_file({name: np.ascontiguousarray(t) for name, t in tensors.items()}, temporary, {"format": FORMAT})
+            contiguous = {name: np.ascontiguousarray(t) for name, t in {**tensors, **(extra or {})}.items()}
+            save_file(contiguous, temporary, {**(facts or {}), "format": FORMAT})
 
     @classmethod
     def read(cls, path: Path) -> SceneMap:
@@ -66,7 +72,7 @@ class SceneMap:
             with safe_open(path, framework="numpy") as stored:
                 if (stored.metadata() or {}).get("format") != FORMAT:
                     raise ReconstructionError(f"{path}: not an {FORMAT!r} file; run the reconstruction again")
-                tensors = {name: stored.get_tensor(name) for name in list(stored.keys())}
+                tensors = {name: stored.get_tensor(name) for name in TENSORS}
             voxel_size, truncation, floor = (float(x) for x in tensors["scalars"])
             volume = TsdfVolume(
                 tensors["origin"],

@@ -7,7 +7,7 @@ running mean is weighted by the inverse square of depth, as the noise of depth s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.errors import ReconstructionError
 from ats_sim.geometry import Intrinsics
+from ats_sim.reconstruction.scene.votes import Tally
 
 SLAB_VOXELS = 60_000
 FULL_WEIGHT_DEPTH = 1.5
@@ -62,6 +63,10 @@ class TsdfVolume:
             np.zeros((*shape, 3), dtype=np.float32),
         )
 
+    def copy(self) -> Self:
+        """A volume of its own with the same content."""
+        return replace(self, distance=self.distance.copy(), weight=self.weight.copy(), color=self.color.copy())
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels along x, y, z."""
@@ -69,9 +74,17 @@ class TsdfVolume:
         return x, y, z
 
     def integrate(
-        self, depth: Array, rgb: Array, intrinsics: Intrinsics, T_world_camera: Array, *, weight: float = 1.0
+        self,
+        depth: Array,
+        rgb: Array,
+        intrinsics: Intrinsics,
+        T_world_camera: Array,
+        *,
+        weight: float = 1.0,
+        tally: Tally | None = None,
     ) -> None:
-        """Fuse one picture: depth (H,W) metres with 0 = unknown or not to be used, rgb (H,W,3) uint8."""
+        """Fuse one picture: depth (H,W) metres with 0 = unknown or not to be used, rgb (H,W,3) uint8. Its votes for
+        the voxels it sees are counted in `tally`."""
         known = depth > NEAREST_DEPTH
         if not known.any():
             return
@@ -83,7 +96,7 @@ class TsdfVolume:
         picture = (np.where(known, depth, 0.0).astype(np.float32).ravel(), rgb.reshape(-1, 3))
         for start in range(int(first[0]), int(last[0]), step):
             block = (slice(start, min(start + step, int(last[0]))), slice(first[1], last[1]), slice(first[2], last[2]))
-            self._integrate_block(block, picture, intrinsics, T_world_camera, farthest, weight)
+            self._integrate_block(block, picture, intrinsics, T_world_camera, farthest, weight, tally)
 
     def sample(self, points: Array) -> tuple[Array, Array, Array]:
         """Trilinear distance (N,), its gradient (N,3) per metre and whether all eight voxels were seen (N,) at world
@@ -133,6 +146,7 @@ class TsdfVolume:
         T_world_camera: Array,
         farthest: float,
         weight: float,
+        tally: Tally | None,
     ) -> None:
         depth, rgb = picture
         axes = [
@@ -165,21 +179,23 @@ class TsdfVolume:
         measured = depth[pixel]
         ahead = measured - z
         use = np.flatnonzero((measured > 0) & (ahead > -self.truncation))
+        flat = self._flat(block, voxel[use])
+        if tally is not None:
+            tally.add(flat, ahead[use], measured[use])
         self._update(
-            block,
-            voxel[use],
+            flat,
             ahead[use],
             rgb,
             pixel[use],
             weight * np.minimum(1.0, (FULL_WEIGHT_DEPTH / np.maximum(measured[use], 0.3)) ** 2),
         )
 
-    def _update(
-        self, block: tuple[slice, slice, slice], voxel: Array, ahead: Array, rgb: Array, pixel: Array, weight: Array
-    ) -> None:
-        shape = tuple(s.stop - s.start for s in block)
-        local = np.unravel_index(voxel, shape)
-        flat = np.ravel_multi_index(tuple(i + s.start for i, s in zip(local, block, strict=True)), self.shape)
+    def _flat(self, block: tuple[slice, slice, slice], voxel: Array) -> Array:
+        """Flat indices in the volume of flat indices in a block."""
+        local = np.unravel_index(voxel, tuple(s.stop - s.start for s in block))
+        return np.ravel_multi_index(tuple(i + s.start for i, s in zip(local, block, strict=True)), self.shape)
+
+    def _update(self, flat: Array, ahead: Array, rgb: Array, pixel: Array, weight: Array) -> None:
         distance, total, color = self.distance.reshape(-1), self.weight.reshape(-1), self.color.reshape(-1, 3)
         before = total[flat]
         after = before + weight

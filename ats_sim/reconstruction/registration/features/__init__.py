@@ -1,0 +1,1 @@
+"""Dense features of pictures: what a place looks like, whatever the light."""

@@ -1,0 +1,96 @@
+"""Where a whole video might lie in the map: several generators guess, in the order they are named.
+
+Keypoints and learned localizers place single frames; a video's frames then agree on one transform of its odometry, or,
+where that is ablated, the single best frame decides, as in Yang et al. 2024. Geometry places the whole cloud at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.geometry import Intrinsics, inverse
+from ats_sim.reconstruction.config import Hypothesis
+from ats_sim.reconstruction.registration.consensus import agree
+from ats_sim.reconstruction.registration.geometric_search import search
+from ats_sim.reconstruction.registration.keypoint_map import KeypointMap
+from ats_sim.reconstruction.registration.known_map import Map
+from ats_sim.reconstruction.registration.localizer import locate
+from ats_sim.reconstruction.registration.neural.frame_poses import FrameLocalizer, FramePoses
+from ats_sim.reconstruction.registration.observation import Observation, stacked
+from ats_sim.reconstruction.registration.odometry import Odometry
+
+COARSE_FRAMES = 14
+LEARNED_FRAMES = 24
+FEWEST_INLIERS = 9
+MOST_INLIERS = 60
+SURE_WEIGHT = 60.0
+CLASSICAL: tuple[Hypothesis, ...] = ("keypoints", "geometry")
+
+
+def hypotheses(
+    scene: Map,
+    observations: Sequence[Observation],
+    odometry: Odometry,
+    intrinsics: Intrinsics,
+    *,
+    generators: Sequence[Hypothesis] = CLASSICAL,
+    best_frame: bool = False,
+    seed: int = 0,
+) -> list[tuple[Array, float]]:
+    """Transforms (T_world_odometry, support), in the generators' order; geometry only where keypoints are unsure."""
+    found: list[tuple[Array, float]] = []
+    sure = False
+    for name in generators:
+        if name == "keypoints":
+            poses = keypoint_poses(scene.keypoints, observations, intrinsics, seed)
+            found += of_whole_video(poses, odometry, best_frame=best_frame)
+            sure = bool(found) and found[-1][1] >= SURE_WEIGHT
+        elif name == "geometry":
+            if odometry.gravity and not sure:
+                points, _ = stacked(observations)
+                found += [(T, 0.0) for T in search(scene.volume, points, odometry.T_odometry_camera)]
+        elif name in scene.localizers:
+            poses = learned_poses(scene.localizers[name], observations, odometry)
+            found += of_whole_video(poses, odometry, best_frame=best_frame)
+    return found
+
+
+def keypoint_poses(
+    keypoints: KeypointMap, observations: Sequence[Observation], intrinsics: Intrinsics, seed: int
+) -> FramePoses:
+    """Poses of some frames from their keypoints, weighted by how many matches agree."""
+    found = []
+    for i in _spread(len(observations), COARSE_FRAMES):
+        query, index = keypoints.match(observations[i].keypoints.descriptors)
+        pose = locate(observations[i].keypoints.pixels[query], keypoints.points[index], intrinsics, seed=seed)
+        if pose is not None and pose.support >= FEWEST_INLIERS:
+            found.append((int(i), pose.T_world_camera, min(pose.support, MOST_INLIERS) - FEWEST_INLIERS + 1.0))
+    return FramePoses.of(found)
+
+
+def learned_poses(localizer: FrameLocalizer, observations: Sequence[Observation], odometry: Odometry) -> FramePoses:
+    """Poses of some frames from a learned localizer, weighted by how sure it is."""
+    chosen = [i for i in _spread(len(observations), LEARNED_FRAMES) if observations[i].view is not None]
+    views = [view for i in chosen if (view := observations[i].view) is not None]
+    known = odometry.T_odometry_camera[chosen] if odometry.gravity else None
+    poses = localizer.locate_frames(views, known)
+    return FramePoses(np.array(chosen, dtype=np.int64)[poses.frames], poses.T_world_camera, poses.weights)
+
+
+def of_whole_video(poses: FramePoses, odometry: Odometry, *, best_frame: bool) -> list[tuple[Array, float]]:
+    """One transform of the odometry from single frames, by consensus or by the best frame alone; none without any."""
+    if not len(poses.frames):
+        return []
+    known = odometry.T_odometry_camera[poses.frames]
+    if best_frame:
+        best = int(np.argmax(poses.weights))
+        return [(poses.T_world_camera[best] @ inverse(known[best]), float(poses.weights[best]))]
+    agreed = agree(poses.T_world_camera, known, poses.weights)
+    return [] if agreed is None else [(agreed.T_world_odometry, agreed.weight)]
+
+
+def _spread(count: int, most: int) -> Array:
+    return np.unique(np.linspace(0, count - 1, most).astype(int))

@@ -1,0 +1,47 @@
+"""Adds to a map the localizers that its method wants, trained on the recording that made it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ats_sim.reconstruction.capture.format import Video
+from ats_sim.reconstruction.config import ReconstructConfig
+from ats_sim.reconstruction.registration.known_map import Map
+from ats_sim.reconstruction.registration.neural.frame_poses import FrameLocalizer
+from ats_sim.reconstruction.registration.neural.view import View
+
+
+def with_localizers(scene: Map, anchor: Video, config: ReconstructConfig, cache: Path | None) -> Map:
+    """The map with a localizer for every learned generator named; torch is imported only then."""
+    wanted = [name for name in config.generators if name in ("neural", "regression")]
+    if not wanted or anchor.T_world_camera is None:
+        return scene
+    from ats_sim.reconstruction.registration.neural.settings import PRESETS
+    from ats_sim.reconstruction.registration.neural.training import School
+
+    settings = PRESETS[config.preset]
+    chosen = np.unique(np.linspace(0, len(anchor) - 1, min(len(anchor), settings.filmed)).astype(int))
+    views = [
+        View.of(
+            anchor.rgb(int(i)), anchor.depth(int(i)), anchor.mask(int(i)) if config.masks else None, anchor.intrinsics
+        )
+        for i in chosen
+    ]
+    school = School(
+        scene.volume,
+        views,
+        anchor.T_world_camera[chosen],
+        settings,
+        device=config.device,
+        seed=config.seed,
+        folder=cache,
+    )
+    taught: dict[str, FrameLocalizer] = {}
+    if "neural" in wanted:
+        taught["neural"] = school.scene_coordinates()
+    if "regression" in wanted:
+        taught["regression"] = school.pose_regression()
+    return replace(scene, localizers=taught)
