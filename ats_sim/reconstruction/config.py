@@ -32,8 +32,8 @@ class ReconstructConfig:
     dinov2_block: int | None = None
     """Take tokens after this block instead of the last, for trunks whose last blocks were fine-tuned away (try 7)."""
     scene: Literal["tsdf", "neural"] = "tsdf"
-    """What the scene is made with: tsdf = fused depth; neural = a field of distance, colour and feature that starts from
-    it and is trained through differentiable rendering (minutes), stored beside it and sampled back onto its grid."""
+    """What the scene is made with: tsdf = fused depth; neural = a field of distance, colour and feature that starts
+    from it and is trained through differentiable rendering (minutes), stored beside it and sampled onto its grid."""
     masks: bool = True
     """Use the capture's agent masks. Without them the agent is what stands in the scene's free space."""
     device: str = "cpu"
