@@ -8,7 +8,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from ats_sim.arrays import Array
-from ats_sim.geometry import Intrinsics, exp_so3, rigid, transform_points, yaw_matrix
+from ats_sim.geometry import Intrinsics, exp_so3, inverse, rigid, transform_points, yaw_matrix
 from ats_sim.reconstruction.registration.hypotheses import of_whole_video
 from ats_sim.reconstruction.registration.neural.calibration import logistic
 from ats_sim.reconstruction.registration.neural.camera_sampling import sample_cameras
@@ -18,6 +18,7 @@ from ats_sim.reconstruction.registration.neural.frame_poses import FramePoses
 from ats_sim.reconstruction.registration.neural.kabsch_ransac import fit_rigid, kabsch, upright
 from ats_sim.reconstruction.registration.neural.pose_network import pose_loss, rotation_of
 from ats_sim.reconstruction.registration.neural.relighting import Pictures, relit
+from ats_sim.reconstruction.registration.neural.rig import Matches, place_by_depth, place_by_projection
 from ats_sim.reconstruction.registration.neural.scene_coordinates import levelling
 from ats_sim.reconstruction.registration.neural.view import FOCAL, View
 from ats_sim.reconstruction.registration.odometry import device_odometry
@@ -81,6 +82,31 @@ def test_a_rigid_fit_refuses_noise_and_few_matches() -> None:
     assert fit_rigid(few, few, np.ones(3), rng=rng) is None
     noise = fit_rigid(rng.uniform(-3, 3, (100, 3)), rng.uniform(-3, 3, (100, 3)), np.ones(100), rng=rng)
     assert noise is None or noise.share < 0.2
+
+
+@pytest.mark.parametrize("depth", [True, False])
+def test_a_video_is_placed_by_matches_of_which_seven_in_eight_are_wrong(depth: bool) -> None:
+    rng = np.random.default_rng(5)
+    camera = Intrinsics.from_fov(1.0, 96, 72)
+    truth, there = walk(12, 3), random_motion(rng, level=False)
+    known = inverse(there) @ truth
+    matches = []
+    for T in truth:
+        z, pixels = rng.uniform(1, 4, 200), rng.uniform(0, [95, 71], size=(200, 2))
+        local = (
+            np.column_stack([(pixels - [camera.cx, camera.cy]) / [camera.fl_x, camera.fl_y], np.ones(200)]) * z[:, None]
+        )
+        world = transform_points(T, local) + rng.normal(scale=0.05, size=(200, 3))
+        wild = rng.random(200) < 0.875
+        world[wild] = rng.uniform(-3, 3, size=(int(wild.sum()), 3))
+        matches.append(Matches(pixels, local if depth else np.full((200, 3), np.nan), world, np.ones(200)))
+    if depth:
+        found = place_by_depth(matches, known, level=False, rng=rng)
+    else:
+        found = place_by_projection(matches, known, [camera] * 12, pixel_error=4.0, seed=0)
+    assert found is not None
+    turn, away = pose_errors(found[0] @ known, truth)
+    assert turn.max() < 1.0 and away.max() < 0.05 and found[1] < 0.25
 
 
 def test_levelling_makes_the_vertical_z_and_the_view_horizontal() -> None:

@@ -148,6 +148,9 @@ class Oracle:
         weights[0] = 1.0
         return FramePoses(np.arange(len(poses)), poses, weights)
 
+    def place_video(self, views: object, T_odometry_camera: Array, *, level: bool) -> tuple[Array, float] | None:
+        return None
+
     def study(self, views: object, T_world_camera: Array) -> None:
         """Nothing."""
 

@@ -53,8 +53,7 @@ def hypotheses(
                 points, _ = stacked(observations)
                 found += [(T, 0.0) for T in search(scene.volume, points, odometry.T_odometry_camera)]
         elif name in scene.localizers:
-            poses = learned_poses(scene.localizers[name], observations, odometry)
-            found += of_whole_video(poses, odometry, best_frame=best_frame)
+            found += from_localizer(scene.localizers[name], observations, odometry, best_frame=best_frame)
     return found
 
 
@@ -71,13 +70,20 @@ def keypoint_poses(
     return FramePoses.of(found)
 
 
-def learned_poses(localizer: FrameLocalizer, observations: Sequence[Observation], odometry: Odometry) -> FramePoses:
-    """Poses of some frames from a learned localizer, weighted by how sure it is."""
+def from_localizer(
+    localizer: FrameLocalizer, observations: Sequence[Observation], odometry: Odometry, *, best_frame: bool
+) -> list[tuple[Array, float]]:
+    """What a learned localizer makes of some frames one by one, and of all of them together."""
     chosen = [i for i in _spread(len(observations), LEARNED_FRAMES) if observations[i].view is not None]
     views = [view for i in chosen if (view := observations[i].view) is not None]
-    known = odometry.T_odometry_camera[chosen] if odometry.gravity else None
-    poses = localizer.locate_frames(views, known)
-    return FramePoses(np.array(chosen, dtype=np.int64)[poses.frames], poses.T_world_camera, poses.weights)
+    known = odometry.T_odometry_camera[chosen]
+    poses = localizer.locate_frames(views, known if odometry.gravity else None)
+    frames = FramePoses(np.array(chosen, dtype=np.int64)[poses.frames], poses.T_world_camera, poses.weights)
+    found = of_whole_video(frames, odometry, best_frame=best_frame)
+    if not best_frame and len(views) > 1:
+        together = localizer.place_video(views, known, level=odometry.gravity)
+        found += [] if together is None else [(together[0], together[1] * len(views))]
+    return found
 
 
 def of_whole_video(poses: FramePoses, odometry: Odometry, *, best_frame: bool) -> list[tuple[Array, float]]:

@@ -38,5 +38,10 @@ class FrameLocalizer(Protocol):
     def locate_frames(self, views: Sequence[View], T_odometry_camera: Array | None) -> FramePoses:
         """Poses of those views that it can place; odometry (N,4,4), where known, has z up."""
 
+    def place_video(
+        self, views: Sequence[View], T_odometry_camera: Array, *, level: bool
+    ) -> tuple[Array, float] | None:
+        """T_world_odometry (4,4) from all views together and its support in 0..1, where it can; `level`: z is up."""
+
     def study(self, views: Sequence[View], T_world_camera: Array) -> None:
         """Learn from further frames of known cameras (N,4,4), where it is of the kind that does."""

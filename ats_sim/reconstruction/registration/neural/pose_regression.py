@@ -43,5 +43,11 @@ class PoseRegression:
             centre, rotation, expected = (part[0].cpu().numpy().astype(np.float64) for part in self.network(given))
         return rigid(rotation, centre), float(1.0 / (expected + 1e-3))
 
+    def place_video(
+        self, views: Sequence[View], T_odometry_camera: Array, *, level: bool
+    ) -> tuple[Array, float] | None:
+        """A regressed pose has no matches to pool."""
+        return None
+
     def study(self, views: Sequence[View], T_world_camera: Array) -> None:
         """The paper's localizer learns from renders of the walkthrough alone."""

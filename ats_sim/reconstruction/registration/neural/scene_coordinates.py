@@ -7,7 +7,6 @@ points onto their cells.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from ats_sim.reconstruction.registration.neural.frame_poses import FramePoses
 from ats_sim.reconstruction.registration.neural.kabsch_ransac import fit_rigid
 from ats_sim.reconstruction.registration.neural.learner import one_thread
 from ats_sim.reconstruction.registration.neural.relighting import on_device, shown
+from ats_sim.reconstruction.registration.neural.rig import Matches, place_by_depth, place_by_projection
 from ats_sim.reconstruction.registration.neural.view import View
 
 MODES = 2
@@ -32,22 +32,10 @@ LEAST_PROBABILITY = 0.1
 PIXEL_ERROR = 0.05
 """Of the focal length: what a coordinate that is 15 cm off shifts at 3 m."""
 TYPICAL_SCALE = 0.1
+SUREST = 0.6
+"""Share of the matches that a single frame without depth is placed by."""
 FEWEST_DEEP, LEAST_DEEP = 8, 0.15
 """Matches with depth, and their share, from which on depth is relied on."""
-
-
-@dataclass(frozen=True, eq=False)
-class Matches:
-    """Cells of one picture and the points of the home they are thought to show."""
-
-    pixels: Array
-    """(n, 2)."""
-    points_camera: Array
-    """(n, 3), NaN where depth is unknown."""
-    points_world: Array
-    """(n, 3)."""
-    weights: Array
-    """(n,)."""
 
 
 def scene_anchors(points: Array, count: int, seed: int) -> Array:
@@ -99,10 +87,23 @@ class SceneCoordinates:
         """Pose (4,4) of one view and the share of matches that agree with it."""
         matches = self.matches(view, up)
         rng = np.random.default_rng([self._seed, len(matches.weights)])
-        deep = np.isfinite(matches.points_camera[:, 0])
-        if deep.sum() >= max(FEWEST_DEEP, LEAST_DEEP * len(deep)):
-            return _by_depth(matches, deep, up, rng)
+        if _deep_enough([matches]):
+            return _by_depth(matches.only(matches.deep), up, rng)
         return _by_projection(matches, view, self._seed)
+
+    def place_video(
+        self, views: Sequence[View], T_odometry_camera: Array, *, level: bool
+    ) -> tuple[Array, float] | None:
+        """T_world_odometry (4,4) from the matches of all views together, and the share that agrees; `level` says that
+        the odometry's z is up."""
+        ups = up_in_camera(T_odometry_camera) if level else [None] * len(views)
+        matches = [self.matches(view, up) for view, up in zip(views, ups, strict=True)]
+        if _deep_enough(matches):
+            rng = np.random.default_rng([self._seed, len(views)])
+            return place_by_depth(matches, T_odometry_camera, level=level, rng=rng)
+        cameras = [view.intrinsics for view in views]
+        error = PIXEL_ERROR * cameras[0].fl_x
+        return place_by_projection(matches, T_odometry_camera, cameras, pixel_error=error, seed=self._seed)
 
     def probability(self, share: float) -> float:
         """That a pose with this share of agreeing matches is right."""
@@ -137,22 +138,27 @@ def _strongest(view: View, log_probability: Array, point: Array, log_scale: Arra
     )
 
 
-def _by_depth(matches: Matches, deep: Array, up: Array | None, rng: np.random.Generator) -> tuple[Array, float] | None:
-    source, target, weights = matches.points_camera[deep], matches.points_world[deep], matches.weights[deep]
+def _deep_enough(matches: Sequence[Matches]) -> bool:
+    """Whether so many matches have depth that those without can be left out."""
+    deep, total = sum(int(m.deep.sum()) for m in matches), sum(len(m.weights) for m in matches)
+    return deep >= max(FEWEST_DEEP, LEAST_DEEP * total)
+
+
+def _by_depth(matches: Matches, up: Array | None, rng: np.random.Generator) -> tuple[Array, float] | None:
     levelled = rigid(levelling(up), np.zeros(3)) if up is not None else np.eye(4)
-    fit = fit_rigid(source @ levelled[:3, :3].T, target, weights, rng=rng, level=up is not None)
+    source = matches.points_camera @ levelled[:3, :3].T
+    fit = fit_rigid(source, matches.points_world, matches.weights, rng=rng, level=up is not None)
     return None if fit is None else (fit.transform @ levelled, fit.share)
 
 
 def _by_projection(matches: Matches, view: View, seed: int) -> tuple[Array, float] | None:
     # Weights cannot be given to the solver, so that what is least sure is left out instead.
-    keep = matches.weights >= np.quantile(matches.weights, 0.4) if len(matches.weights) else np.zeros(0, dtype=bool)
+    kept = matches.surest(int(SUREST * len(matches.weights)))
     error = PIXEL_ERROR * view.intrinsics.fl_x
-    found = locate(matches.pixels[keep], matches.points_world[keep], view.intrinsics, seed=seed, pixel_error=error)
+    found = locate(kept.pixels, kept.points_world, view.intrinsics, seed=seed, pixel_error=error)
     if found is None:
         return None
-    weights = matches.weights[keep]
-    return found.T_world_camera, float(weights[found.inliers].sum() / weights.sum())
+    return found.T_world_camera, float(kept.weights[found.inliers].sum() / kept.weights.sum())
 
 
 def levelling(up: Array) -> Array:
