@@ -130,14 +130,14 @@ def write(name: str, episodes: Sequence[EpisodeBuffer], env: gym.Env, action_spa
 def _beginning(env: Any) -> tuple[Any, ...]:
     """Observation and info where an episode begins."""
     row = np.empty(env.layout.size, dtype=np.float32)
-    info = env.describe_start(row) | _changes(env.world)
+    info = env.describe_start(row, env.world.measure()) | _changes(env.world)
     return env.layout.split(row), info
 
 
 def _step(env: Any, action: np.ndarray) -> tuple[Any, ...]:
     """Everything about the step that was just made."""
     row = np.empty(env.layout.size, dtype=np.float32)
-    reward, terminated, info = env.describe_step(row, action)
+    reward, terminated, info = env.describe_step(row, action, env.world.measure())
     return env.layout.split(row), info | _changes(env.world), action, reward, bool(terminated)
 
 
