@@ -55,8 +55,9 @@ def school(home: TriangleMesh, volume: TsdfVolume, settings: LocalizerSettings, 
     return School(volume, views_of(home, walked), walked, settings, folder=folder, quiet=True)
 
 
+@pytest.mark.slow
 def test_scene_coordinates_learn_a_room_and_place_new_pictures(home: TriangleMesh, volume: TsdfVolume) -> None:
-    localizer = school(home, volume, TINY).scene_coordinates()
+    localizer = school(home, volume, replace(TINY, steps=700)).scene_coordinates()
     truth = walk(12, 77)
     with_depth = localizer.locate_frames(views_of(home, truth), truth)
     turn, away = pose_errors(with_depth.T_world_camera, truth[with_depth.frames])
@@ -66,15 +67,16 @@ def test_scene_coordinates_learn_a_room_and_place_new_pictures(home: TriangleMes
     assert len(bare.frames) >= 6 and np.median(pose_errors(bare.T_world_camera, truth[bare.frames])[1]) < 0.8
 
 
+@pytest.mark.slow
 def test_the_papers_regression_learns(home: TriangleMesh, volume: TsdfVolume) -> None:
     truth, views = walk(12, 77), views_of(home, walk(12, 77))
     errors = []
-    for steps in (1, 130):
+    for steps in (1, 1000):
         localizer = school(home, volume, replace(TINY, steps=steps)).pose_regression()
         found = localizer.locate_frames(views, None)
         turn, away = pose_errors(found.T_world_camera, truth)
         errors.append(np.median(turn))
-    assert errors[1] < 0.6 * errors[0]
+    assert errors[1] < 0.65 * errors[0]
 
 
 def test_a_stopped_training_ends_as_if_it_had_not_been(home: TriangleMesh, volume: TsdfVolume, tmp_path: Path) -> None:
