@@ -13,9 +13,10 @@ frames): the margin between a place and its twin says when two places cannot be 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
     parser.add_argument("--windows", type=int, default=3, help="windows per video beside the whole")
     parser.add_argument("--random", type=int, default=12, help="placements of each random kind per clip")
+    parser.add_argument("--json", type=Path, help="also write every placement there")
     options = parser.parse_args()
     captures = [made(options.work / f"home-{seed}", seed) for seed in options.seeds]
     rng = np.random.default_rng(0)
@@ -88,6 +90,8 @@ def main() -> None:
             judged += found
             margins += margin_of(found)
         twins += twin_margins(capture, own)
+    if options.json:
+        options.json.write_text(json.dumps([{"kind": j.kind, "right": j.right, **asdict(j.verdict)} for j in judged]))
     report(judged, np.array(margins), np.array(twins))
 
 

@@ -164,7 +164,8 @@ def test_a_learned_localizer_is_asked_where_it_is_named(volume: TsdfVolume) -> N
     oracle = Oracle(truth)
     scene = Map(volume, KeypointMap.build([], np.zeros((0, 4, 4))), {"neural": oracle})
     assert not hypotheses(scene, observations, odometry, CAMERA, generators=("keypoints",))
-    [(T, _)] = hypotheses(scene, observations, odometry, CAMERA, generators=("keypoints", "neural"))
+    [(T, _), (rival, _)] = hypotheses(scene, observations, odometry, CAMERA, generators=("keypoints", "neural"))
+    assert pose_errors(rival @ odometry.T_odometry_camera, truth)[1].min() > 2, "the rest agrees on another place"
     assert oracle.asked_level == [True]
     assert pose_errors(T @ odometry.T_odometry_camera, truth)[1].max() < 0.05
     [(best, _)] = hypotheses(scene, observations, odometry, CAMERA, generators=("neural",), best_frame=True)

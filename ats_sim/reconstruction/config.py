@@ -19,11 +19,12 @@ class ReconstructConfig:
     preset: Preset = "default"
     """fast: coarse voxels and few frames, for a first look; full: finest, slowest."""
     method: Literal["classical", "full"] = "classical"
-    """How cameras, scene and agent are found. classical = keypoints, geometry, TSDF, fitted template; full = also a
-    localizer that is trained on the walkthrough (minutes), and feature-metric bundle adjustment."""
+    """How cameras, scene and agent are found. classical = keypoints, geometry, TSDF, fitted template; full = also
+    feature-metric bundle adjustment, and, where some video finds no place otherwise, a localizer that is trained on the
+    walkthrough and the videos placed so far (minutes)."""
     hypotheses: tuple[Hypothesis, ...] | None = None
     """What guesses where a video lies; by default the method's. neural = scene coordinates learned for this home,
-    regression = the paper's localizer."""
+    regression = the paper's localizer; both learn only for videos that the others leave, or at once if named alone."""
     features: Literal["own", "dinov2"] = "own"
     """What bundle adjustment compares (method full): own = a small descriptor learnt from this very capture; dinov2 =
     the paper's, for those who have its weights."""
@@ -39,7 +40,8 @@ class ReconstructConfig:
     device: str = "cpu"
     """Torch device of the steps that use torch."""
     workers: int = 2
-    """Videos whose animal is fitted side by side, each in a process of its own (on the CPU)."""
+    """Videos that are registered, and whose animal is fitted, side by side, each in a process of its own (on the
+    CPU)."""
     renders: bool = False
     """Write renders/VIDEO/{rgb,depth,mask}/ as seen from the estimated cameras."""
     seed: int = 0

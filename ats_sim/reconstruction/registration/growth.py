@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,6 +51,19 @@ class Growth:
         """The map with this video in it; the volume is updated in place."""
         label = f"grow by {self.frames.video.name}"
         fuse(scene.volume, self.frames, use_masks=config.masks, static=scene.volume, label=label)
-        for localizer in scene.localizers.values():
-            localizer.study(self.views, self.T_world_view)
         return replace(scene, keypoints=scene.keypoints.joined(self.keypoints))
+
+
+def grow(scene: Map, fresh: Sequence[Growth], config: ReconstructConfig) -> Map:
+    """The map with several videos in it; its localizers learn from all of them at once."""
+    for growth in fresh:
+        scene = growth.added(scene, config)
+    for localizer in scene.localizers.values() if fresh else ():
+        localizer.study(*pictures_of(fresh))
+    return scene
+
+
+def pictures_of(grown: Sequence[Growth]) -> tuple[list[View], Array]:
+    """Small pictures of all of them, and their cameras (V,4,4)."""
+    cameras = [np.zeros((0, 4, 4)), *(growth.T_world_view for growth in grown)]
+    return [view for growth in grown for view in growth.views], np.concatenate(cameras)

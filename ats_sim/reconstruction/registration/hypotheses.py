@@ -24,6 +24,9 @@ from ats_sim.reconstruction.registration.odometry import Odometry
 
 COARSE_FRAMES = 14
 LEARNED_FRAMES = 24
+LEARNED_MODES = 3
+FEWEST_OF_RIVAL = 2
+"""Frames that a second or third transform needs to be worth trying."""
 FEWEST_INLIERS = 9
 MOST_INLIERS = 60
 SURE_WEIGHT = 60.0
@@ -79,23 +82,34 @@ def from_localizer(
     known = odometry.T_odometry_camera[chosen]
     poses = localizer.locate_frames(views, known if odometry.gravity else None)
     frames = FramePoses(np.array(chosen, dtype=np.int64)[poses.frames], poses.T_world_camera, poses.weights)
-    found = of_whole_video(frames, odometry, best_frame=best_frame)
+    found = of_whole_video(frames, odometry, best_frame=best_frame, modes=LEARNED_MODES)
     if not best_frame and len(views) > 1:
         together = localizer.place_video(views, known, level=odometry.gravity)
         found += [] if together is None else [(together[0], together[1] * len(views))]
     return found
 
 
-def of_whole_video(poses: FramePoses, odometry: Odometry, *, best_frame: bool) -> list[tuple[Array, float]]:
-    """One transform of the odometry from single frames, by consensus or by the best frame alone; none without any."""
+def of_whole_video(
+    poses: FramePoses, odometry: Odometry, *, best_frame: bool, modes: int = 1
+) -> list[tuple[Array, float]]:
+    """Transforms of the odometry from single frames: the best frame's alone, or what most frames agree on, then what
+    most of the rest agree on, at most `modes` times; none without any frame."""
     if not len(poses.frames):
         return []
     known = odometry.T_odometry_camera[poses.frames]
     if best_frame:
         best = int(np.argmax(poses.weights))
         return [(poses.T_world_camera[best] @ inverse(known[best]), float(poses.weights[best]))]
-    agreed = agree(poses.T_world_camera, known, poses.weights)
-    return [] if agreed is None else [(agreed.T_world_odometry, agreed.weight)]
+    found: list[tuple[Array, float]] = []
+    left = np.arange(len(known))
+    while len(found) < modes:
+        agreed = agree(poses.T_world_camera[left], known[left], poses.weights[left])
+        if agreed is None:
+            break
+        left = left[~agreed.supporters]
+        if not found or agreed.supporters.sum() >= FEWEST_OF_RIVAL:
+            found.append((agreed.T_world_odometry, agreed.weight))
+    return found
 
 
 def _spread(count: int, most: int) -> Array:

@@ -1,7 +1,8 @@
-"""Adds to a map the localizers that its method wants, trained on the recording that made it."""
+"""Adds to a map the localizers that its method wants, trained on the recording that made it and on what it grew by."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +10,29 @@ import numpy as np
 
 from ats_sim.reconstruction.capture.format import Video
 from ats_sim.reconstruction.config import ReconstructConfig
+from ats_sim.reconstruction.registration.growth import Growth, pictures_of
 from ats_sim.reconstruction.registration.known_map import Map
 from ats_sim.reconstruction.registration.neural.frame_poses import FrameLocalizer
 from ats_sim.reconstruction.registration.neural.view import View
 
+LEARNED = frozenset({"neural", "regression"})
 
-def with_localizers(scene: Map, anchor: Video, config: ReconstructConfig, cache: Path | None) -> Map:
+
+def learns(config: ReconstructConfig) -> bool:
+    """Whether any generator has to learn the home first."""
+    return not LEARNED.isdisjoint(config.generators)
+
+
+def only_learns(config: ReconstructConfig) -> bool:
+    """Whether no generator can do without."""
+    return LEARNED.issuperset(config.generators)
+
+
+def with_localizers(
+    scene: Map, anchor: Video, config: ReconstructConfig, cache: Path | None, grown: Sequence[Growth] = ()
+) -> Map:
     """The map with a localizer for every learned generator named; torch is imported only then."""
-    wanted = [name for name in config.generators if name in ("neural", "regression")]
+    wanted = LEARNED.intersection(config.generators)
     if not wanted or anchor.T_world_camera is None:
         return scene
     from ats_sim.reconstruction.registration.neural.settings import PRESETS
@@ -39,6 +55,7 @@ def with_localizers(scene: Map, anchor: Video, config: ReconstructConfig, cache:
         seed=config.seed,
         folder=cache,
     )
+    school.show(*pictures_of(grown))
     taught: dict[str, FrameLocalizer] = {}
     if "neural" in wanted:
         taught["neural"] = school.scene_coordinates()

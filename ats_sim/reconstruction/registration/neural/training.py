@@ -22,6 +22,7 @@ from ats_sim.reconstruction.registration.neural.lessons import Lessons, filmed, 
 from ats_sim.reconstruction.registration.neural.paper_augmentation import paper_disturbed
 from ats_sim.reconstruction.registration.neural.pose_network import PoseNetwork
 from ats_sim.reconstruction.registration.neural.pose_regression import PoseRegression, regression_loss
+from ats_sim.reconstruction.registration.neural.pretrained import start_from_shipped
 from ats_sim.reconstruction.registration.neural.scene_coordinates import (
     SceneCoordinates,
     coordinate_loss,
@@ -60,6 +61,12 @@ class School:
         mesh = extract_mesh(volume)
         self._surface, self._caster = mesh.vertices, Raycaster(mesh)
 
+    def show(self, views: Sequence[View], T_world_camera: Array) -> None:
+        """Learn also from further frames of known cameras (N,4,4); those of another picture size are left out."""
+        fitting = [i for i, view in enumerate(views) if view.rgb.shape == self._filmed.rgb.shape[1:]]
+        if fitting:
+            self._filmed = self._filmed.joined(filmed([views[i] for i in fitting], T_world_camera[fitting]))
+
     def scene_coordinates(self) -> SceneCoordinates:
         """Train the scene-coordinate localizer."""
         s = self._settings
@@ -67,6 +74,8 @@ class School:
             torch.manual_seed(self._seed)
             anchors = scene_anchors(self._surface, s.anchors, self._seed)
             network = CoordinateNetwork(COLOR + (GEOMETRY if s.geometry else 0), s.width, s.blocks, anchors)
+        if s.pretrained:
+            start_from_shipped(network.encoder)
         network.to(self._device)
         renders = self._rendered(1, s.renders)
         learner = Learner(
@@ -104,7 +113,7 @@ class School:
         T_world_camera: Array,
     ) -> None:
         """Go on with frames of videos that were registered since (the rounds of ACE Zero, Brachmann et al. 2024)."""
-        self._filmed = self._filmed.joined(filmed(views, T_world_camera))
+        self.show(views, T_world_camera)
         steps = learner.step + self._settings.more_steps
         key = self._taught(learner, "neural", self._filmed, renders, steps, key)
         localizer.teacher = partial(self._studied_further, localizer, learner, renders, key)
