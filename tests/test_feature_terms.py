@@ -66,7 +66,10 @@ def test_a_map_is_read_exactly_where_it_is_linear() -> None:
     cells = (pixels + 0.5) / 2 - 0.5
     assert inside.tolist() == [True, True, False, True]
     np.testing.assert_allclose(value[inside, 0], (3 * cells[:, 0] + cells[:, 1])[inside], atol=1e-4)
-    np.testing.assert_allclose(slope[0], [[1.5, 0.5], [0.5, -0.5]], atol=1e-5)
+    np.testing.assert_allclose(slope[:, 0], [[1.5, 0.5], [0.5, -0.5]], atol=1e-5)
+    for same in (level, level.unpacked()):
+        np.testing.assert_allclose(same.values_at(pixels)[0], value, atol=1e-5)
+        assert same.values_at(pixels)[1].tolist() == inside.tolist()
 
 
 @pytest.mark.parametrize("strength", [40.0, 1e6])

@@ -169,7 +169,7 @@ class Adjuster:
         motion = strand.motion()
         for level, stiffness in stages:
             remembered, count = reference(seen[level], weights, strand.name, unit=self.config.unit)
-            maps = [pyramid.levels[level] for pyramid in pyramids]
+            maps = [pyramid.levels[level].unpacked() for pyramid in pyramids]
             term = self._feature_term(strand, landmarks, maps, remembered, count > 0, rng)
             terms = [term, *others]
             if stiffness == TOGETHER:

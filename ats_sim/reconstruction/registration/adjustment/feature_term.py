@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.geometry import Intrinsics, inverse, transform_points
+from ats_sim.geometry import Intrinsics
 from ats_sim.reconstruction.registration.features.maps import FeatureMap
 
 NEAREST = 0.1
@@ -46,12 +46,21 @@ class FeatureTerm:
         for i, T in enumerate(T_world_camera):
             if not len(self.points[i]):
                 continue
-            residual, jacobian, inside = self._residual(i, T, with_slope=True)
-            weight = np.where(inside, 1.0 / (1.0 + (residual**2).sum(1) / self.sigma**2), 0.0)
+            local, pixels, ahead = self._projected(i, T)
+            value, slope, inside = self.maps[i].read(pixels)
+            residual, gain = self._residual(i, value, inside & ahead)
+            weight = np.where(inside & ahead, 1.0 / (1.0 + _square(residual) / self.sigma**2), 0.0)
             weight *= self._share(i) / self.sigma**2
-            flat = (jacobian * np.sqrt(weight)[:, None, None]).reshape(-1, 6)
-            blocks[i] = flat.T @ flat
-            slopes[i] = flat.T @ (residual * np.sqrt(weight)[:, None]).reshape(-1)
+            # Channels are summed before the slopes are carried on to the camera: two numbers a point, not C.
+            x, y = slope * gain
+            xx, xy, yy = (weight * _dot(a, b) for a, b in ((x, x), (x, y), (y, y)))
+            across, down = _pixel_motion(self.intrinsics, local)
+            both = np.concatenate([across, down])
+            felt = np.concatenate(
+                [xx[:, None] * across + xy[:, None] * down, xy[:, None] * across + yy[:, None] * down]
+            )
+            blocks[i] = both.T @ felt
+            slopes[i] = both.T @ np.concatenate([weight * _dot(x, residual), weight * _dot(y, residual)])
         return blocks, slopes
 
     def cost(self, T_world_camera: Array) -> float:
@@ -59,8 +68,10 @@ class FeatureTerm:
         total = 0.0
         for i, T in enumerate(T_world_camera):
             if len(self.points[i]):
-                residual, _, inside = self._residual(i, T, with_slope=False)
-                square = np.where(inside, (residual**2).sum(1) / self.sigma**2, LOST**2)
+                _, pixels, ahead = self._projected(i, T)
+                value, inside = self.maps[i].values_at(pixels)
+                residual, _ = self._residual(i, value, inside & ahead)
+                square = np.where(inside & ahead, _square(residual) / self.sigma**2, LOST**2)
                 total += 0.5 * self._share(i) * float(np.log1p(square).sum())
         return total
 
@@ -68,29 +79,41 @@ class FeatureTerm:
         """Weight of one point of frame i."""
         return min(1.0, self.strength / len(self.points[i]))
 
-    def _residual(self, i: int, T: Array, *, with_slope: bool) -> tuple[Array, Array, Array]:
-        """Residuals (M,C), their slopes (M,C,6) along the camera's own turn and move, and points in view (M,)."""
+    def _projected(self, i: int, T: Array) -> tuple[Array, Array, Array]:
+        """Points of frame i in its camera (M,3), their pixels (M,2), and whether they lie ahead of it (M,)."""
         camera = self.intrinsics
-        local = transform_points(inverse(T), self.points[i])
-        z = np.maximum(local[:, 2], NEAREST)
-        x, y = local[:, 0] / z, local[:, 1] / z
-        pixels = np.stack([camera.fl_x * x + camera.cx, camera.fl_y * y + camera.cy], axis=1)
-        value, slope, inside = self.maps[i].read(pixels)
-        inside &= local[:, 2] > NEAREST
+        local = (self.points[i] - T[:3, 3]) @ T[:3, :3]
+        ahead = local[:, 2] > NEAREST
+        local[:, 2] = np.maximum(local[:, 2], NEAREST)
+        return local, local[:, :2] / local[:, 2:] * [camera.fl_x, camera.fl_y] + [camera.cx, camera.cy], ahead
+
+    def _residual(self, i: int, value: Array, inside: Array) -> tuple[Array, Array]:
+        """Residuals (M,C) of what is read, and what its channels were multiplied by (C,)."""
         gain = np.ones(value.shape[1], dtype=value.dtype)
-        residual = value - self.references[i]
-        if self.exposure:
-            gain, offset = _exposure(value, self.references[i], inside)
-            residual = value * gain + offset - self.references[i]
-        if not with_slope:
-            return residual, np.zeros((0, 0, 6)), inside
-        # How the pixel moves when the camera turns by w and moves by v: the point goes by local x w - v.
-        zero = np.zeros_like(x)
-        across = camera.fl_x * np.stack([x * y, -1.0 - x * x, y, -1.0 / z, zero, x / z], axis=1)
-        down = camera.fl_y * np.stack([1.0 + y * y, -x * y, -x, zero, -1.0 / z, y / z], axis=1)
-        steep = slope * gain[:, None]
-        jacobian = steep[..., :1] * across[:, None] + steep[..., 1:] * down[:, None]
-        return residual, jacobian, inside
+        if not self.exposure:
+            return value - self.references[i], gain
+        gain, offset = _exposure(value, self.references[i], inside)
+        return value * gain + offset - self.references[i], gain
+
+
+def _pixel_motion(camera: Intrinsics, local: Array) -> tuple[Array, Array]:
+    """How a point's pixel (x and y: (M,6) each) moves when the camera turns by w and moves by v: the point goes by
+    local x w - v."""
+    z = local[:, 2]
+    x, y = local[:, 0] / z, local[:, 1] / z
+    zero = np.zeros_like(x)
+    across = camera.fl_x * np.stack([x * y, -1.0 - x * x, y, -1.0 / z, zero, x / z], axis=1)
+    down = camera.fl_y * np.stack([1.0 + y * y, -x * y, -x, zero, -1.0 / z, y / z], axis=1)
+    return across, down
+
+
+def _dot(a: Array, b: Array) -> Array:
+    """Row by row, (M,C) and (M,C)."""
+    return np.asarray(np.einsum("mc,mc->m", a, b))
+
+
+def _square(a: Array) -> Array:
+    return _dot(a, a)
 
 
 def _exposure(value: Array, reference: Array, use: Array) -> tuple[Array, Array]:

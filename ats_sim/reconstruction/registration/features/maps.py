@@ -15,17 +15,40 @@ class FeatureMap:
     """One level of features over a picture."""
 
     values: Array
-    """(h, w, C) float16, of unit length at every cell (but for raw intensities)."""
+    """(h, w, C) float16 or float32, of unit length at every cell (but for raw intensities)."""
     cells_per_pixel: tuple[float, float]
     """Along x and y. A cell's centre stands where the picture's area that it covers has its own."""
+
+    def unpacked(self) -> FeatureMap:
+        """In single precision: twice as large, and several times as fast to read."""
+        return FeatureMap(self.values.astype(np.float32), self.cells_per_pixel)
 
     def to_cells(self, pixels: Array) -> Array:
         """Cell coordinates (...,2) of pixel coordinates (...,2); both have centres at integers."""
         return np.asarray((pixels + 0.5) * np.array(self.cells_per_pixel) - 0.5)
 
     def read(self, pixels: Array) -> tuple[Array, Array, Array]:
-        """Bilinear reading at pixels (n,2): values (n,C), their slope (n,C,2) per pixel, and which pixels lie within
-        the outermost cell centres (n,); values outside are 0."""
+        """Bilinear reading at pixels (n,2): values (n,C), their slope (2,n,C) per pixel along x and y, and which pixels
+        lie within the outermost cell centres (n,); values outside are 0."""
+        (top_left, top_right, low_left, low_right), right, down, inside = self._around(pixels)
+        first, second = top_right - top_left, low_right - low_left
+        top, bottom = top_left + first * right, low_left + second * right
+        rise = bottom - top
+        keep = inside[:, None].astype(np.float32)
+        slope_x = (first + (second - first) * down) * (keep * np.float32(self.cells_per_pixel[0]))
+        slope_y = rise * (keep * np.float32(self.cells_per_pixel[1]))
+        return (top + rise * down) * keep, np.stack([slope_x, slope_y]), inside
+
+    def values_at(self, pixels: Array) -> tuple[Array, Array]:
+        """As :meth:`read`, without slopes."""
+        (top_left, top_right, low_left, low_right), right, down, inside = self._around(pixels)
+        top = top_left + (top_right - top_left) * right
+        value = top + (low_left + (low_right - low_left) * right - top) * down
+        return value * inside[:, None].astype(np.float32), inside
+
+    def _around(self, pixels: Array) -> tuple[list[Array], Array, Array, Array]:
+        """The four cells about each pixel (n,C), how far right and down of the first it lies (n,1), and whether it is
+        within the outermost cell centres (n,)."""
         height, width, channels = self.values.shape
         cell = self.to_cells(pixels)
         inside = np.all((cell >= 0) & (cell <= np.array([width - 1, height - 1])), axis=1)
@@ -35,14 +58,9 @@ class FeatureMap:
         flat = self.values.reshape(-1, channels)
         corner = base[:, 1] * width + base[:, 0]
         along, below = int(width > 1), width * int(height > 1)
-        a, b = flat[corner].astype(np.float32), flat[corner + along].astype(np.float32)
-        c, d = flat[corner + below].astype(np.float32), flat[corner + along + below].astype(np.float32)
-        top, bottom = a + (b - a) * right, c + (d - c) * right
-        slope_x = ((b - a) * (1 - down) + (d - c) * down) * self.cells_per_pixel[0]
-        slope_y = (bottom - top) * self.cells_per_pixel[1]
-        keep = inside[:, None].astype(np.float32)
-        value = (top + (bottom - top) * down) * keep
-        return value, np.stack([slope_x * keep, slope_y * keep], axis=-1), inside
+        steps = (0, along, below, along + below)
+        cells = [flat.take(corner + step, axis=0).astype(np.float32, copy=False) for step in steps]
+        return cells, right, down, inside
 
 
 @dataclass(frozen=True, eq=False)
