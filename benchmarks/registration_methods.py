@@ -1,0 +1,154 @@
+"""The methods that registration tables compare: how videos are placed, and how their cameras are then adjusted.
+
+Every method is a way to place videos (keypoints, shape, a localizer; consensus or the best frame) followed by none,
+feature-metric or photometric bundle adjustment. Methods that place videos alike share that work, and each is charged
+for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import numpy as np
+
+from ats_sim.arrays import Array
+from ats_sim.errors import ReconstructionError
+from ats_sim.files import read_json, write_json
+from ats_sim.geometry import rigid, yaw_matrix
+from ats_sim.reconstruction.capture.format import Capture, Video
+from ats_sim.reconstruction.config import Preset, ReconstructConfig
+from ats_sim.reconstruction.registration.adjustment.stage import adjust_registered
+from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
+from ats_sim.reconstruction.registration.register import place
+from ats_sim.reconstruction.scene.tsdf import TsdfVolume
+from ats_sim.reconstruction.scores.registration import rigid_alignment
+from benchmarks.registration_rows import Row, anchor_alignment, cpu_seconds, scored, truth_of
+
+Adjustment = Literal["none", "features", "photometric"]
+FULL = ReconstructConfig(method="full", workers=1)
+CLASSICAL = ReconstructConfig(workers=1)
+PLACED: Mapping[str, ReconstructConfig] = {
+    "classical": CLASSICAL,
+    "full": FULL,
+    "best frame": replace(FULL, ablate=("consensus",)),
+    "localizer alone": replace(FULL, hypotheses=("neural",)),
+    "regression": replace(FULL, hypotheses=("regression",), ablate=("consensus",)),
+    "consensus, coarse": replace(FULL, ablate=("refinement",)),
+    "best frame, coarse": replace(FULL, ablate=("consensus", "refinement")),
+    "localizer alone, coarse": replace(FULL, hypotheses=("neural",), ablate=("refinement",)),
+    "regression, coarse": replace(FULL, hypotheses=("regression",), ablate=("consensus", "refinement")),
+}
+METHODS: Mapping[str, tuple[str, Adjustment]] = {
+    "classical": ("classical", "none"),
+    "w/o localizer": ("classical", "features"),
+    "full": ("full", "features"),
+    "w/o feature-metric BA": ("full", "none"),
+    "photometric BA": ("full", "photometric"),
+    "best frame instead of consensus": ("best frame", "features"),
+    "TotalRecon-style, one video": ("alone", "none"),
+    "TotalRecon-style, all videos": ("as told", "features"),
+    "best frame, no refinement, no BA": ("best frame, coarse", "none"),
+    "consensus, no refinement, no BA": ("consensus, coarse", "none"),
+    "localizer instead of keypoints and shape": ("localizer alone", "features"),
+    "direct regression, best frame": ("regression", "features"),
+    "direct regression, best frame, no refinement, no BA": ("regression, coarse", "none"),
+}
+"""How each method places videos, and how it adjusts them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """One capture and a folder for what its methods share."""
+
+    capture: Capture
+    folder: Path
+    preset: Preset = "default"
+    _base: list[TsdfVolume] = field(default_factory=list)
+
+    def measure(self, method: str) -> Row:
+        """Errors and CPU seconds of one method."""
+        how, adjustment = METHODS[method]
+        found, cpu = self.placed(how)
+        if adjustment != "none":
+            found, more = self.adjusted(found, adjustment)
+            cpu += more
+        alignment = None if self.capture.walkthrough is not None else anchor_alignment(self.capture, found)
+        return {**scored(self.capture, found, alignment), "cpu_s": cpu}
+
+    def placed(self, how: str) -> tuple[dict[str, RegisteredVideo], float]:
+        """Every video before bundle adjustment, and the CPU seconds that took; kept on disk."""
+        if how in ("alone", "as told"):
+            place_one = _alone if how == "alone" else self._as_told
+            return {video.name: place_one(video) for video in self.capture.videos}, 0.0
+        if how == "full":
+            found, cpu = self.placed("classical")
+            if all(cameras.accepted for cameras in found.values()):
+                # The localizer is learnt where a video is left over: what is run is the same, seed and order included.
+                return found, cpu
+        path = self.folder / f"{how.replace(', ', '-').replace(' ', '-')}.json"
+        clock = path.with_suffix(".cpu.json")
+        if not clock.is_file():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            began = cpu_seconds()
+            config = replace(PLACED[how], preset=self.preset)
+            # Without the cache every method pays for the learning that it needs.
+            with TemporaryDirectory() as cache:
+                found, base = place(self.capture, config, Path(cache))
+            # Where nothing will be adjusted, the map that comes back has grown.
+            self._base[:] = [base] if config.method == "full" else self._base
+            Cameras(found).write(path)
+            write_json(clock, {"cpu_s": cpu_seconds() - began})
+        record = read_json(clock, ReconstructionError)
+        return Cameras.read(path).videos, float(record["cpu_s"])
+
+    def adjusted(
+        self, found: Mapping[str, RegisteredVideo], adjustment: Adjustment
+    ) -> tuple[dict[str, RegisteredVideo], float]:
+        """Videos after bundle adjustment, and the CPU seconds of that alone."""
+        base = self._map(found)
+        began = cpu_seconds()
+        ablate: tuple[Literal["photometric-ba"], ...] = ("photometric-ba",) if adjustment == "photometric" else ()
+        settings = replace(FULL, preset=self.preset, ablate=ablate).resolved()
+        out = adjust_registered(self.capture, base, found, settings)
+        return out, cpu_seconds() - began
+
+    def _map(self, found: Mapping[str, RegisteredVideo]) -> TsdfVolume:
+        """What the walkthrough (or the anchor) alone made; registration makes it as its first step."""
+        if not self._base:
+            anchors = tuple(video for video in self.capture.videos if "anchor" in found[video.name].quality)
+            self._base.append(place(replace(self.capture, videos=anchors), replace(FULL, preset=self.preset))[1])
+        return self._base[0]
+
+    def _as_told(self, video: Video) -> RegisteredVideo:
+        """The device's own poses, put down where the walkthrough began: what joint reconstruction (TotalRecon, Song et
+        al. 2023, given all videos) starts from where nothing localizes them."""
+        scan = self.capture.walkthrough
+        if scan is None or scan.T_world_camera is None:
+            raise SystemExit(f"{self.capture.folder}: needs a walkthrough")
+        if video.T_world_camera is None:
+            return _registered(video, np.tile(np.eye(4), (len(video), 1, 1)), accepted=False)
+        first, start = video.T_world_camera[0], scan.T_world_camera[0]
+        turn = yaw_matrix(_heading(start) - _heading(first))
+        return _registered(video, rigid(turn, start[:3, 3] - turn @ first[:3, 3]) @ video.T_world_camera)
+
+
+def _alone(video: Video) -> RegisteredVideo:
+    """The device's own poses, moved rigidly onto the TRUTH: a video by itself has no place in the scene, so that this
+    is what is left to such methods at best, the drift."""
+    if video.T_world_camera is None:
+        return _registered(video, np.tile(np.eye(4), (len(video), 1, 1)), accepted=False)
+    return _registered(video, rigid_alignment(video.T_world_camera, truth_of(video)) @ video.T_world_camera)
+
+
+def _heading(T_world_camera: Array) -> float:
+    return float(np.arctan2(T_world_camera[1, 2], T_world_camera[0, 2]))
+
+
+def _registered(video: Video, poses: Array, *, accepted: bool = True) -> RegisteredVideo:
+    ones = np.ones(len(video))
+    reason = "" if accepted else "it has no odometry"
+    return RegisteredVideo(accepted, reason, video.intrinsics, video.times, poses, ones, ones.astype(bool), {})
