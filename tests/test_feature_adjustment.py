@@ -15,8 +15,11 @@ from ats_sim.geometry import exp_so3, inverse, rigid  # noqa: E402
 from ats_sim.mesh import TriangleMesh  # noqa: E402
 from ats_sim.reconstruction.capture.format import Capture  # noqa: E402
 from ats_sim.reconstruction.config import ReconstructConfig  # noqa: E402
-from ats_sim.reconstruction.registration.adjustment.bundle_adjustment import Adjuster, AdjustmentConfig  # noqa: E402
+from ats_sim.reconstruction.registration.adjustment import side_by_side  # noqa: E402
+from ats_sim.reconstruction.registration.adjustment.bundle_adjustment import Adjuster  # noqa: E402
+from ats_sim.reconstruction.registration.adjustment.config import AdjustmentConfig  # noqa: E402
 from ats_sim.reconstruction.registration.adjustment.landmarks import Landmarks  # noqa: E402
+from ats_sim.reconstruction.registration.adjustment.moving import Mover  # noqa: E402
 from ats_sim.reconstruction.registration.adjustment.stage import adjust_registered  # noqa: E402
 from ats_sim.reconstruction.registration.adjustment.strand import Strand  # noqa: E402
 from ats_sim.reconstruction.registration.cameras import RegisteredVideo  # noqa: E402
@@ -108,6 +111,24 @@ def test_videos_find_back_from_three_degrees_and_a_hands_breadth(
     assert degrees > 2.5 and metres > 0.06
     degrees, metres = adjusted(capture, base, own, AdjustmentConfig())
     assert degrees < 0.25 and metres < 0.01
+
+
+def test_two_processes_adjust_to_the_bit_as_one_does(
+    capture: Capture, base: TsdfVolume, own: OwnFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = placed(capture, 3.0, 0.08)
+    assert capture.walkthrough is not None
+    strands = [Strand.of(video, start[video.name]) for video in capture.videos]
+    fixed = Strand.fixed(capture.walkthrough, 60, whole=True)
+    monkeypatch.setattr(side_by_side, "WORTH_PROCESSES", 0)
+    config = AdjustmentConfig(rounds=AdjustmentConfig.rounds[:2])
+    one = Adjuster(own, base, [fixed], config).adjust(strands, None)
+    monkeypatch.setattr(Mover, "move", lambda *_: pytest.fail("a video was moved in this process"))
+    two = Adjuster(own, base, [fixed], replace(config, workers=2)).adjust(strands, None)
+    assert [strand.name for strand in two] == [strand.name for strand in one]
+    for first, second in zip(one, two, strict=True):
+        assert np.array_equal(first.T_world_camera, second.T_world_camera)
+    assert not np.array_equal(one[0].T_world_camera, strands[0].T_world_camera)
 
 
 def test_looks_alone_suffice_and_colours_do_worse_in_other_light(

@@ -28,6 +28,10 @@ class Raycaster:
             self._scene = EmbreeScene()
             EmbreeMesh(self._scene, np.ascontiguousarray(mesh.vertices[mesh.faces], dtype=np.float32))
 
+    def __reduce__(self) -> tuple[type[Raycaster], tuple[TriangleMesh]]:
+        """Other processes build it again from the mesh."""
+        return Raycaster, (self.mesh,)
+
     def depth(self, intrinsics: Intrinsics, T_world_camera: Array) -> tuple[Array, Array]:
         """z-depth (H,W) float32 metres, 0 where nothing is hit, and the face (H,W) int32, -1 where nothing is hit."""
         depth, face, _ = self.render(intrinsics, T_world_camera)

@@ -14,7 +14,8 @@ from ats_sim.arrays import Array
 from ats_sim.geometry import geodesic_angle
 from ats_sim.reconstruction.capture.format import Capture
 from ats_sim.reconstruction.config import ReconstructConfig
-from ats_sim.reconstruction.registration.adjustment.bundle_adjustment import Adjuster, AdjustmentConfig
+from ats_sim.reconstruction.registration.adjustment.bundle_adjustment import Adjuster
+from ats_sim.reconstruction.registration.adjustment.config import AdjustmentConfig
 from ats_sim.reconstruction.registration.adjustment.strand import Strand
 from ats_sim.reconstruction.registration.cameras import RegisteredVideo
 from ats_sim.reconstruction.registration.features.prepare import MAPS, prepare_features
@@ -59,6 +60,7 @@ def adjust_registered(
         unit=not photometric,
         exposure=photometric,
         sigma=0.06 if photometric else AdjustmentConfig.sigma,
+        workers=config.workers if config.device == "cpu" else 1,
         use_masks=config.masks,
         seed=config.seed,
     )

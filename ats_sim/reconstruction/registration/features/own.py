@@ -11,6 +11,7 @@ import torch
 from ats_sim.arrays import Array
 from ats_sim.reconstruction.registration.features.maps import FeatureMap, FeaturePyramid, working_size
 from ats_sim.reconstruction.registration.features.network import COARSE_STRIDE, FINE_STRIDE, DescriptorNet
+from ats_sim.reconstruction.registration.neural.learner import one_thread
 
 
 class OwnFeatures:
@@ -39,7 +40,7 @@ class OwnFeatures:
         size = working_size(width, height, self._longest, COARSE_STRIDE)
         small = rgb if size == (width, height) else cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
         picture = torch.from_numpy(np.ascontiguousarray(small)).to(self._device).permute(2, 0, 1)[None].float() / 255.0
-        with torch.no_grad():
+        with one_thread(), torch.no_grad():
             maps = [m[0].permute(1, 2, 0).to(torch.float16).cpu().numpy() for m in self._network(picture)]
         coarse, fine = (
             FeatureMap(np.ascontiguousarray(m), (size[0] / width / stride, size[1] / height / stride))
