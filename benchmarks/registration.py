@@ -148,11 +148,7 @@ def peers(options: argparse.Namespace, rows: Rows) -> None:
 
 
 def _own_frames(bench: Bench, method: str) -> Row:
-    how, adjustment = METHODS[method]
-    found, cpu = bench.placed(how)
-    if adjustment != "none":
-        found, more = bench.adjusted(found, adjustment)
-        cpu += more
+    found, cpu = bench.cameras(method)
     poses = {
         name: [T if video.registered[i] else None for i, T in enumerate(video.T_world_camera)]
         for name, video in found.items()

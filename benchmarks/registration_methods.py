@@ -7,8 +7,9 @@ for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -71,50 +72,66 @@ class Bench:
 
     def measure(self, method: str) -> Row:
         """Errors and CPU seconds of one method."""
-        how, adjustment = METHODS[method]
-        found, cpu = self.placed(how)
-        if adjustment != "none":
-            found, more = self.adjusted(found, adjustment)
-            cpu += more
+        found, cpu = self.cameras(method)
         alignment = None if self.capture.walkthrough is not None else anchor_alignment(self.capture, found)
         return {**scored(self.capture, found, alignment), "cpu_s": cpu}
 
-    def placed(self, how: str) -> tuple[dict[str, RegisteredVideo], float]:
-        """Every video before bundle adjustment, and the CPU seconds that took; kept on disk."""
-        if how in ("alone", "as told"):
-            place_one = _alone if how == "alone" else self._as_told
-            return {video.name: place_one(video) for video in self.capture.videos}, 0.0
+    def cameras(self, method: str) -> tuple[dict[str, RegisteredVideo], float]:
+        """Every video by a method, and its CPU seconds."""
+        how, adjustment = METHODS[method]
+        how = self._same_as(how)
+        found, cpu = self._kept(how, partial(self._placed, how))
+        if adjustment == "none":
+            return found, cpu
+        name = f"{how} {adjustment}"
+        if not self._path(name).is_file():
+            # Registration has that map at hand, so that making it again is not charged.
+            self._map(found)
+        adjusted, more = self._kept(name, partial(self._adjusted, found, adjustment))
+        return adjusted, cpu + more
+
+    def _same_as(self, how: str) -> str:
+        """The localizer is learnt where a video is left over; where the classical ways place every video, what is run
+        is the same, seed and order included, and need not be run twice."""
         if how == "full":
-            found, cpu = self.placed("classical")
-            if all(cameras.accepted for cameras in found.values()):
-                # The localizer is learnt where a video is left over: what is run is the same, seed and order included.
-                return found, cpu
-        path = self.folder / f"{how.replace(', ', '-').replace(' ', '-')}.json"
+            found, _ = self._kept("classical", partial(self._placed, "classical"))
+            return "classical" if all(cameras.accepted for cameras in found.values()) else how
+        return how
+
+    def _kept(
+        self, name: str, make: Callable[[], dict[str, RegisteredVideo]]
+    ) -> tuple[dict[str, RegisteredVideo], float]:
+        """Cameras from disk, or made and written there; and the CPU seconds it took to make them."""
+        path = self._path(name)
         clock = path.with_suffix(".cpu.json")
         if not clock.is_file():
             self.folder.mkdir(parents=True, exist_ok=True)
             began = cpu_seconds()
-            config = replace(PLACED[how], preset=self.preset)
-            # Without the cache every method pays for the learning that it needs.
-            with TemporaryDirectory() as cache:
-                found, base = place(self.capture, config, Path(cache))
-            # Where nothing will be adjusted, the map that comes back has grown.
-            self._base[:] = [base] if config.method == "full" else self._base
-            Cameras(found).write(path)
+            Cameras(make()).write(path)
             write_json(clock, {"cpu_s": cpu_seconds() - began})
         record = read_json(clock, ReconstructionError)
         return Cameras.read(path).videos, float(record["cpu_s"])
 
-    def adjusted(
-        self, found: Mapping[str, RegisteredVideo], adjustment: Adjustment
-    ) -> tuple[dict[str, RegisteredVideo], float]:
-        """Videos after bundle adjustment, and the CPU seconds of that alone."""
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name.replace(', ', '-').replace(' ', '-')}.json"
+
+    def _placed(self, how: str) -> dict[str, RegisteredVideo]:
+        if how in ("alone", "as told"):
+            place_one = _alone if how == "alone" else self._as_told
+            return {video.name: place_one(video) for video in self.capture.videos}
+        config = replace(PLACED[how], preset=self.preset)
+        # A cache of its own: every method pays for the learning that it needs.
+        with TemporaryDirectory() as cache:
+            found, base = place(self.capture, config, Path(cache))
+        # Where nothing will be adjusted, the map that comes back has grown.
+        self._base[:] = [base] if config.method == "full" else self._base
+        return found
+
+    def _adjusted(self, found: Mapping[str, RegisteredVideo], adjustment: Adjustment) -> dict[str, RegisteredVideo]:
         base = self._map(found)
-        began = cpu_seconds()
         ablate: tuple[Literal["photometric-ba"], ...] = ("photometric-ba",) if adjustment == "photometric" else ()
         settings = replace(FULL, preset=self.preset, ablate=ablate).resolved()
-        out = adjust_registered(self.capture, base, found, settings)
-        return out, cpu_seconds() - began
+        return adjust_registered(self.capture, base, found, settings)
 
     def _map(self, found: Mapping[str, RegisteredVideo]) -> TsdfVolume:
         """What the walkthrough (or the anchor) alone made; registration makes it as its first step."""
