@@ -1,6 +1,6 @@
 """Cameras of every video in one frame: methods side by side, worse conditions, other programs, and sizes.
 
-    python -m benchmarks.registration --work FOLDER [--json ROWS.json] COMMAND ...
+    python -m benchmarks.registration COMMAND --work FOLDER [--json ROWS.json] ...
 
     ablations   synthesized homes (8 videos of 30 s at 192x144, other light and furniture, drifting odometry), by seed
     rooms DATA  the same methods on a capture with ground truth
@@ -70,23 +70,24 @@ MOVES = (0, 3, 6, 9)
 def main() -> None:
     """Run one command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="folder for captures and cameras")
-    parser.add_argument("--json", type=Path, help="keep finished rows there and go on from them")
-    parser.add_argument("--preset", default="default", choices=("fast", "default", "full"))
-    parser.add_argument("--methods", nargs="+", choices=METHODS, help="only these rows")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[101, 102, 103])
-    parser.add_argument("--seconds", type=float, default=30.0, help="length of synthesized videos")
-    parser.add_argument("--videos", type=int, default=8, help="videos of a synthesized home")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--work", type=Path, required=True, help="folder for captures and cameras")
+    common.add_argument("--json", type=Path, help="keep finished rows there and go on from them")
+    common.add_argument("--preset", default="default", choices=("fast", "default", "full"))
+    common.add_argument("--methods", nargs="+", choices=METHODS, help="only these rows")
+    common.add_argument("--seeds", type=int, nargs="+", default=[101, 102, 103])
+    common.add_argument("--seconds", type=float, default=30.0, help="length of synthesized videos")
+    common.add_argument("--videos", type=int, default=8, help="videos of a synthesized home")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("ablations")
+    commands.add_parser("ablations", parents=[common])
     for name in ("rooms", "peers"):
-        command = commands.add_parser(name)
+        command = commands.add_parser(name, parents=[common])
         command.add_argument("data", type=Path)
         command.add_argument("--pycolmap", help="python that has pycolmap")
-    commands.add_parser("conditions").add_argument("--only", nargs="+")
-    stress = commands.add_parser("stress")
+    commands.add_parser("conditions", parents=[common]).add_argument("--only", nargs="+")
+    stress = commands.add_parser("stress", parents=[common])
     stress.add_argument("--curves", nargs="+", default=[*STRESS, "pieces moved"])
-    commands.add_parser("scaling").add_argument("--sizes", type=int, nargs="+", default=[2, 4, 8, 16])
+    commands.add_parser("scaling", parents=[common]).add_argument("--sizes", type=int, nargs="+", default=[2, 4, 8, 16])
     options = parser.parse_args()
     {
         "ablations": ablations,
