@@ -7,7 +7,7 @@ import torch
 from ats_sim.arrays import Array
 from ats_sim.denoising import Normalisation, denoise, falling_levels, path_basis
 from ats_sim.errors import ArrayError
-from ats_sim.models.diffusion import clean_loss, corrupt, draw_levels
+from ats_sim.models.diffusion import clean_loss, corrupt, draw_levels, seen_loss
 from ats_sim.perception import FUTURE
 
 MEAN, STD = 1.5, 0.4
@@ -73,6 +73,16 @@ def test_corruption_runs_from_data_to_noise() -> None:
     noisy = corrupt(clean, noise, torch.tensor([0.0, 0.5, 1.0]))
     torch.testing.assert_close(noisy[:, 0], torch.tensor([4.0, 3.0, 2.0]))
     assert float(clean_loss(clean, noise, torch.ones(3))) == pytest.approx(4.0)
+
+
+def test_what_was_not_seen_is_not_judged() -> None:
+    """Only seen frames count, and each counts alike however many there are."""
+    clean = torch.zeros(2, 4, 3)
+    predicted = torch.full((2, 4, 3), 2.0)
+    predicted[0, 2:] = 1e6
+    seen = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
+    assert float(seen_loss(predicted, clean, seen)) == pytest.approx(4.0)
+    assert float(seen_loss(predicted, clean, torch.zeros(2, 4))) == 0.0
 
 
 def test_levels_cover_the_interval() -> None:

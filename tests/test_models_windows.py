@@ -14,9 +14,9 @@ from ats_sim.files import read_npz, write_npz
 from ats_sim.geometry import exp_so3, rigid
 from ats_sim.home import Home
 from ats_sim.models.mirror import Mirror
-from ats_sim.models.recordings import load_recordings
+from ats_sim.models.recordings import MAX_UNSEEN, load_recordings
 from ats_sim.models.training import held_out_names
-from ats_sim.models.windows import cut_windows
+from ats_sim.models.windows import cut_windows, whole_windows
 from ats_sim.perception import FUTURE, PAST, pack_motion
 
 
@@ -62,19 +62,51 @@ def test_other_frame_rates_are_resampled(recon: Path) -> None:
     np.testing.assert_allclose(recording.joint_rotations[:, 3, 1], 0.1 * clock, atol=1e-6)
 
 
-def test_gaps_are_not_bridged(recon: Path) -> None:
-    """A second without a pose, full of NaN, leaves no window that touches it."""
+def lose(recon: Path, lost: slice) -> None:
+    """The agent of v00 is out of sight: no poses but NaN."""
     arrays = read_npz(recon / "motion.npz", TrainingError)
     valid, roots = arrays["v00/valid"], arrays["v00/T_world_root"]
-    valid[70:80], roots[70:80] = False, np.nan
+    valid[lost], roots[lost] = False, np.nan
     rewrite(recon, v00__valid=valid, v00__T_world_root=roots)
+
+
+def test_an_agent_out_of_sight_is_bridged_in_futures_alone(recon: Path) -> None:
+    """A second without a pose lies in the futures of windows, marked as not seen, but in no past."""
+    lose(recon, slice(70, 80))
     recordings = load_recordings(recon, opened(recon))
-    assert not recordings[0].valid[70:80].any() and recordings[0].valid[:70].all()
+    assert not recordings[0].valid[70:80].any() and recordings[0].valid[:70].all() and recordings[0].bridged.all()
     windows = cut_windows(recordings)
-    of_first = windows.frame[windows.recording == 0]
-    assert len(of_first) == 70 - (PAST + FUTURE) + 1
-    assert of_first.max() + FUTURE < 70
+    first = windows.select(windows.recording == 0)
+    np.testing.assert_array_equal(first.frame, np.arange(PAST - 1, 100 - FUTURE))
+    frames = first.frame[:, None] + 1 + np.arange(FUTURE)
+    np.testing.assert_array_equal(first.seen, (frames < 70) | (frames >= 80))
     assert np.isfinite(windows.future).all()
+    whole = whole_windows(recordings)
+    assert (whole.recording == 0).sum() == 70 - (PAST + FUTURE) + 1 and whole.seen.all()
+
+
+def test_no_past_and_no_long_absence_is_bridged(tmp_path: Path) -> None:
+    """A window needs its 0.8 s of past; who is away for longer than a window ends all futures."""
+    recon = write_toy_recon(tmp_path / "recon", videos=1, frames=300)
+    lose(recon, slice(70, 80))
+    lose(recon, slice(170, 171 + round(MAX_UNSEEN * 10)))
+    frames = cut_windows(load_recordings(recon, opened(recon))).frame
+    past = frames[:, None] - np.arange(PAST)
+    assert not ((past >= 70) & (past < 80)).any()
+    before, after = frames[frames < 170], frames[frames >= 170]
+    assert before.max() == 170 - FUTURE - 1 and after.min() == 227 + PAST - 1
+
+
+def test_out_of_sight_it_runs_on_and_then_waits(recon: Path) -> None:
+    """At 2 m/s into a gap of 2 s, seen again 1.5 m farther on: half of the gap it waits there."""
+    time = np.arange(100) / 10.0
+    x = np.concatenate([0.2 * np.arange(50), np.full(50, 0.2 * 49 + 1.5)])
+    roots = rigid(np.broadcast_to(np.eye(3), (100, 3, 3)), np.stack([x, 0 * x, 0 * x + 0.2], axis=-1))
+    rewrite(recon, v00__time=time, v00__T_world_root=roots, v00__valid=np.ones(100, dtype=bool))
+    lose(recon, slice(50, 69))
+    way = load_recordings(recon, opened(recon))[0].T_world_root[:, :3, 3]
+    gone = np.linalg.norm(way[49:70] - way[49], axis=-1)
+    np.testing.assert_allclose(gone, np.minimum(0.2 * np.arange(21), 1.5), atol=1e-6)
 
 
 def test_lost_cameras_are_not_bridged(recon: Path) -> None:

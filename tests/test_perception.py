@@ -28,7 +28,7 @@ from ats_sim.perception import (
 @pytest.fixture(scope="module")
 def recording() -> Recording:
     roots, joints, observer = toy_motion(np.random.default_rng(3), 120)
-    return Recording("v00", roots, joints, observer, np.ones(120, dtype=bool))
+    return Recording("v00", roots, joints, observer, valid=np.ones(120, dtype=bool), bridged=np.ones(120, dtype=bool))
 
 
 def test_world_may_be_moved_and_turned(recording: Recording) -> None:
@@ -81,7 +81,7 @@ def test_future_does_not_leak_into_inputs(recording: Recording) -> None:
     roots[now + 1 :] = rigid(exp_so3(rng.normal(size=(119 - now, 3))), rng.normal(size=(119 - now, 3)))
     joints[now + 1 :] += rng.normal(size=joints[now + 1 :].shape)
     observer[now + 1 :] += rng.normal(size=observer[now + 1 :].shape)
-    other = Recording("v00", roots, joints, observer, recording.valid)
+    other = Recording("v00", roots, joints, observer, recording.valid, recording.bridged)
     row = now - PAST + 1
     before, after = cut_windows([recording]), cut_windows([other])
     for name in ("T_world_ego", "observer_past", "past"):

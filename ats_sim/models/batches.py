@@ -11,6 +11,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.denoising import STAGES, Normalisation
 from ats_sim.geometry import rigid, yaw_matrix
+from ats_sim.models.approaches import draw_rows
 from ats_sim.models.config import TrainConfig
 from ats_sim.models.diffusion import draw_levels
 from ats_sim.models.mirror import Mirror
@@ -33,6 +34,8 @@ class Batch:
     """Per stage: standard normal."""
     level: dict[str, Array]
     """Per stage: (B,) noise levels."""
+    seen: Array
+    """(B, 56) one where the agent was in sight, zero where its body is not known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +52,7 @@ class BatchMaker:
     def batch(self, step: int) -> Batch:
         """The batch of a step; the same for the same step."""
         rng = np.random.default_rng([self.config.seed, step])
-        rows = rng.integers(len(self.windows), size=self.size)
+        rows = draw_rows(self.windows.observer_past, self.config.approaches, self.size, rng)
         flipped = rng.random(self.size) < (0.5 if self.mirror is not None else 0.0)
         return self.make(rows, flipped, rng)
 
@@ -84,6 +87,7 @@ class BatchMaker:
             clean={name: value.astype(np.float32) for name, value in clean.items()},
             noise={name: rng.standard_normal(clean[name].shape, np.float32) for name in STAGES},
             level={name: draw_levels(rng, len(rows)) for name in STAGES},
+            seen=chosen.seen.astype(np.float32),
         )
 
     def _jittered(self, T_world_ego: Array, rng: np.random.Generator) -> Array:

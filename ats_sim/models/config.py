@@ -36,6 +36,8 @@ class TrainConfig:
     """Standard deviation (m, and rad / 2) by which the seen scene is displaced: a place must not name its window."""
     observer_noise: float = 0.2
     """Standard deviation (m) by which the seen observer is displaced, for the same reason."""
+    approaches: float = 4.0
+    """How many times as often windows are drawn in which the observer comes at the agent: few, but asked for most."""
     dropout: float = 0.1
     """Share of hidden units and code entries that are silenced per step."""
     mirror: bool = True
@@ -89,6 +91,8 @@ def size_of(config: TrainConfig) -> TrainSize:
             raise ConfigError(f"{field.name}: {getattr(size, field.name)}, want at least 1")
     if not 0.0 <= config.drop < 1.0:
         raise ConfigError(f"drop: {config.drop}, want a chance in [0, 1)")
+    if config.approaches <= 0.0:
+        raise ConfigError(f"approaches: {config.approaches}, want a positive number; 1 draws all windows alike")
     if size.path_width % 8 or size.pose_width % 8:
         raise ConfigError(f"path_width {size.path_width} and pose_width {size.pose_width}: want multiples of 8")
     if config.max_epochs < 1:

@@ -32,11 +32,15 @@ def precondition(raw: Tensor, noisy: Tensor, level: Tensor) -> Tensor:
     return (1.0 - s) / power * noisy + s * torch.rsqrt(power) * raw
 
 
-def clean_loss(predicted: Tensor, clean: Tensor, level: Tensor | None = None) -> Tensor:
+def seen_loss(predicted: Tensor, clean: Tensor, seen: Tensor) -> Tensor:
+    """Squared error of the predicted clean signal (B, T, D) where it was seen, (B, T) with 1 for seen and 0 for not."""
+    error = torch.mean((predicted - clean) ** 2, dim=-1)
+    return torch.sum(error * seen) / torch.clamp(torch.sum(seen), min=1.0)
+
+
+def clean_loss(predicted: Tensor, clean: Tensor, level: Tensor) -> Tensor:
     """Squared error of the predicted clean signal (B, ...), weighted so that the raw outputs of all levels count alike
-    (down to the level where the weight would only amplify rounding); unweighted where no level is given."""
-    if level is None:
-        return torch.mean((predicted - clean) ** 2)
+    (down to the level where the weight would only amplify rounding)."""
     power = (1.0 - level) ** 2 + level**2
     weight = torch.clamp(power / level**2, max=MAX_WEIGHT)
     return torch.mean(torch.mean((predicted - clean).flatten(1) ** 2, dim=1) * weight)

@@ -16,7 +16,7 @@ from ats_sim.home import Home
 from ats_sim.models import metrics
 from ats_sim.models.baselines import Baseline, constant_velocity, gaussian_regression, location_prior, stand_still
 from ats_sim.models.recordings import Recording, load_recordings
-from ats_sim.models.windows import Windows, cut_windows, perception_at
+from ats_sim.models.windows import Windows, cut_windows, perception_at, whole_windows
 from ats_sim.perception import FUTURE, Perception
 from ats_sim.policy import Plan, Policy
 from ats_sim.progress import track
@@ -62,7 +62,7 @@ def evaluate_behaviour(
         raise TrainingError(f"{recon}: has none of the videos {sorted(held_out)} that {home} was tested on")
     learned = [recording for recording in recordings if recording.name not in held_out]
     test = test or learned
-    windows = cut_windows(test)
+    windows = whole_windows(test)
     result: dict[str, Any] = {"seen_in_training": int(not held_out), "windows_available": len(windows)}
     result["policy"] = evaluate_policy(
         policy, opened, test, windows, samples=samples, trials=trials, max_windows=max_windows, seed=seed

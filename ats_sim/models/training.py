@@ -24,7 +24,7 @@ from ats_sim.models.mirror import Mirror
 from ats_sim.models.onnx_export import export_policy, graph_inputs
 from ats_sim.models.recordings import Recording, load_recordings
 from ats_sim.models.statistics import fit_normalisation, fit_statistics, statistics_rng
-from ats_sim.models.windows import ENOUGH_WINDOWS, Windows, cut_windows
+from ats_sim.models.windows import ENOUGH_WINDOWS, Windows, cut_windows, whole_windows
 from ats_sim.perception import patch_channels
 from ats_sim.policy import Policy
 from ats_sim.progress import steps as progress_steps
@@ -270,7 +270,7 @@ def _test(folder: Path, lesson: Lesson) -> dict[str, Any]:
     """Scores on held-out videos, by the exported graphs; empty where those hold no whole window."""
     home = Home.load(folder)
     try:
-        windows = cut_windows(lesson.test_recordings)
+        windows = whole_windows(lesson.test_recordings)
     except TrainingError:
         return {}
     return evaluate_policy(Policy.load(home), home, lesson.test_recordings, windows, seed=0, **SMALL_TEST)
