@@ -98,23 +98,20 @@ def evaluate_policy(
     """
     rows = _spread(len(windows), max_windows)
     cases = [_case(home, recordings, windows, row) for row in rows]
-    free: list[list[Plan]] = []
-    with_goal: list[list[Plan]] = []
-    with_path: list[list[Plan]] = []
+    shape = (len(cases), trials, samples)
+    # Only the errors are kept: hundreds of plans of 26 joints per window would fill the memory.
+    found: list[dict[str, Array]] = []
     for index, case in enumerate(track(cases, "score behaviour")):
         count = samples * trials
         rngs = [[np.random.default_rng([seed, index, draw, way]) for draw in range(count)] for way in range(3)]
         known = [case.perception] * count
-        free.append(policy.plan(known, rngs[0]))
-        with_goal.append(policy.plan(known, rngs[1], goals=[case.path[-1]] * count))
-        with_path.append(policy.plan(known, rngs[2], paths=[case.path] * count))
-    shape = (len(cases), trials, samples)
-    result: dict[str, Any] = {"windows": len(cases), "samples": samples, "trials": trials}
-    result |= _path_scores(_stack(free, "path"), cases, shape, goals=_stack(free, "goal"))
-    result |= _pose_scores(free, cases, shape, "")
-    errors = metrics.path_errors(_stack(with_goal, "path"), _true(cases, "path"))
-    result |= _best("given_goal_path", errors, shape)
-    return result | _pose_scores(with_path, cases, shape, "given_path_")
+        free = policy.plan(known, rngs[0])
+        with_goal = policy.plan(known, rngs[1], goals=[case.path[-1]] * count)
+        with_path = policy.plan(known, rngs[2], paths=[case.path] * count)
+        errors = _path_errors(case, _stack(free, "path"), _stack(free, "goal"), samples)
+        errors["given_goal_path"] = metrics.path_errors(_stack(with_goal, "path"), case.path)
+        found.append(errors | _pose_errors(case, free, "") | _pose_errors(case, with_path, "given_path_"))
+    return {"windows": len(cases), "samples": samples, "trials": trials} | _scores(found, cases, shape)
 
 
 def _spread(available: int, wanted: int) -> Array:
@@ -134,56 +131,54 @@ def _case(home: Home, recordings: Sequence[Recording], windows: Windows, row: in
     )
 
 
-def _stack(plans: Sequence[Sequence[Plan]], name: str) -> Array:
-    """One field of all plans: (N, L K, ...)."""
-    return np.stack([np.stack([getattr(plan, name) for plan in row]) for row in plans])
+def _stack(plans: Sequence[Plan], name: str) -> Array:
+    """One field of all plans of a window: (L K, ...)."""
+    return np.stack([getattr(plan, name) for plan in plans])
 
 
-def _true(cases: Sequence[_Case], name: str) -> Array:
-    """One field of all cases, with an axis for the samples: (N, 1, ...)."""
-    return np.stack([getattr(case, name) for case in cases])[:, None]
-
-
-def _best(name: str, errors: Array, shape: tuple[int, int, int]) -> dict[str, float]:
-    mean, spread = metrics.best_of(errors.reshape(shape))
-    return {f"{name}_minade": mean, f"{name}_minade_std": spread}
-
-
-def _path_scores(paths: Array, cases: Sequence[_Case], shape: tuple[int, int, int], goals: Array) -> dict[str, float]:
-    truth = _true(cases, "path")
-    goal_errors = metrics.goal_errors(goals, truth[..., -1, :])
-    path_errors = metrics.path_errors(paths, truth)
-    first_trial = paths[:, : shape[2]]
+def _path_errors(case: _Case, paths: Array, goals: Array, samples: int) -> dict[str, Array]:
+    """Errors (L K,) of a window's paths (L K, T, 3) and goals (L K, 3), and the first K of both as they are."""
     return {
-        **_best("goal", goal_errors, shape),
-        **_best("path", path_errors, shape),
-        "goal_mean_error": float(goal_errors.mean()),
-        "path_mean_ade": float(path_errors.mean()),
-        "path_miss_rate": metrics.miss_rate(metrics.goal_errors(paths[..., -1, :], truth[..., -1, :]).reshape(shape)),
-        "goal_energy_score": metrics.energy_score(goals[:, : shape[2]], truth[:, 0, -1]),
-        "path_energy_score": metrics.energy_score(first_trial, truth[:, 0]) / FUTURE**0.5,
+        "goal": metrics.goal_errors(goals, case.path[-1]),
+        "path": metrics.path_errors(paths, case.path),
+        "end": metrics.goal_errors(paths[:, -1], case.path[-1]),
+        "first_goals": goals[:samples],
+        "first_paths": paths[:samples],
     }
 
 
-def _pose_scores(
-    plans: Sequence[Sequence[Plan]], cases: Sequence[_Case], shape: tuple[int, int, int], prefix: str
-) -> dict[str, float]:
-    rotations, joints = _stack(plans, "root_rotations"), _stack(plans, "joint_rotations")
-    true_joints = _true(cases, "joints")
+def _pose_errors(case: _Case, plans: Sequence[Plan], prefix: str) -> dict[str, Array]:
+    """Errors (L K,) of the bodies of a window's plans."""
+    joints = _stack(plans, "joint_rotations")
     return {
-        **_best(f"{prefix}orientation", metrics.orientation_errors(rotations, _true(cases, "rotations")), shape),
-        **_best(f"{prefix}joints", metrics.joint_errors(joints, true_joints), shape),
-        **_best(f"{prefix}joints_geodesic", metrics.joint_geodesic_errors(joints, true_joints), shape),
+        f"{prefix}orientation": metrics.orientation_errors(_stack(plans, "root_rotations"), case.rotations),
+        f"{prefix}joints": metrics.joint_errors(joints, case.joints),
+        f"{prefix}joints_geodesic": metrics.joint_geodesic_errors(joints, case.joints),
     }
+
+
+def _scores(found: Sequence[dict[str, Array]], cases: Sequence[_Case], shape: tuple[int, int, int]) -> dict[str, float]:
+    """Plain numbers from the errors of N windows; shape is (N, L, K)."""
+    errors = {name: np.stack([window[name] for window in found]) for name in found[0]}
+    goals, paths, ends = errors.pop("first_goals"), errors.pop("first_paths"), errors.pop("end")
+    truth = np.stack([case.path for case in cases])
+    scores = {
+        "goal_mean_error": float(errors["goal"].mean()),
+        "path_mean_ade": float(errors["path"].mean()),
+        "path_miss_rate": metrics.miss_rate(ends.reshape(shape)),
+        "goal_energy_score": metrics.energy_score(goals, truth[:, -1]),
+        "path_energy_score": metrics.energy_score(paths, truth) / FUTURE**0.5,
+    }
+    for name, values in errors.items():
+        scores[f"{name}_minade"], scores[f"{name}_minade_std"] = metrics.best_of(values.reshape(shape))
+    return scores
 
 
 def _evaluate_baseline(
     baseline: Baseline, cases: Sequence[_Case], samples: int, trials: int, seed: int
 ) -> dict[str, float]:
-    paths = np.stack(
-        [
-            baseline(case.perception, np.random.default_rng([seed, index]), samples * trials)
-            for index, case in enumerate(cases)
-        ]
-    )
-    return _path_scores(paths, cases, (len(cases), trials, samples), goals=paths[..., -1, :])
+    found = []
+    for index, case in enumerate(cases):
+        paths = baseline(case.perception, np.random.default_rng([seed, index]), samples * trials)
+        found.append(_path_errors(case, paths, paths[:, -1], samples))
+    return _scores(found, cases, (len(cases), trials, samples))
