@@ -64,7 +64,7 @@ class Rows:
 
 def scored(capture: Capture, found: Mapping[str, RegisteredVideo], alignment: Array | None = None) -> Row:
     """Errors over all frames of all accepted videos, lost frames' guesses included, and, as "_all", over all frames of
-    all videos, a rejected one at its best guess (at the origin where nothing was found).
+    all videos, a rejected one at its best guess (at the origin where nothing was found). None where no video was accepted.
 
     Args:
         capture: The recordings.
@@ -92,15 +92,15 @@ def scored(capture: Capture, found: Mapping[str, RegisteredVideo], alignment: Ar
         "videos": len(each),
         "accepted": len(good) / max(len(each), 1),
         "wrong": sum(record["centre_m"] > WRONG_METRES for record in good),
-        "worst_m": max((record["centre_m"] for record in good), default=float("nan")),
+        "worst_m": max((record["centre_m"] for record in good), default=None),
         "each": each,
     }
     for key in ("rotation_deg", "centre_m"):
         every = [errors[record["name"]][key] for record in each]
         kept = [errors[record["name"]][key] for record in good]
-        row[f"{key}_all"] = float(np.concatenate(every).mean()) if every else float("nan")
-        row[key] = float(np.concatenate(kept).mean()) if kept else float("nan")
-        row[f"{key}_median"] = float(np.median(np.concatenate(kept))) if kept else float("nan")
+        row[f"{key}_all"] = float(np.concatenate(every).mean()) if every else None
+        row[key] = float(np.concatenate(kept).mean()) if kept else None
+        row[f"{key}_median"] = float(np.median(np.concatenate(kept))) if kept else None
     return row
 
 
@@ -134,7 +134,10 @@ def show(title: str, rows: Sequence[Row], columns: Sequence[Column] = COLUMNS) -
     sys.stdout.write("|" + " --- |" * (len(columns) + 2) + "\n")
     for name in names:
         group = [row for row in rows if row["row"] == name]
-        cells = [cell([row[key] for row in group if key in row], scale, digits) for _, key, scale, digits in columns]
+        cells = [
+            cell([row[key] for row in group if row.get(key) is not None], scale, digits)
+            for _, key, scale, digits in columns
+        ]
         sys.stdout.write(f"| {name} | {len(group)} | {' | '.join(cells)} |\n")
     for row in rows:
         for record in row.get("each", []):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,9 @@ def test_rows_tell_what_was_accepted_from_what_was_guessed(capture: Capture) -> 
     row = scored(capture, {**found, "v01": replace(found["v01"], accepted=False, reason="no")})
     assert row["accepted"] == 0.5 and row["wrong"] == 0
     assert row["centre_m"] == pytest.approx(0.1) and row["centre_m_all"] == pytest.approx(0.55)
+    row = scored(capture, {name: replace(video, accepted=False) for name, video in found.items()})
+    assert row["centre_m"] is None and row["worst_m"] is None and row["centre_m_all"] == pytest.approx(0.55)
+    json.dumps(row, allow_nan=False)
 
 
 def test_rows_that_are_there_are_not_made_again(tmp_path: Path) -> None:
