@@ -64,7 +64,7 @@ class Rows:
 
 def scored(capture: Capture, found: Mapping[str, RegisteredVideo], alignment: Array | None = None) -> Row:
     """Errors over all frames of all accepted videos, lost frames' guesses included, and, as "_all", over all frames of
-    all videos, a rejected one at its best guess (at the origin where nothing was found). None where no video was accepted.
+    all videos, a rejected one at its best guess (at the origin where nothing was found). None where none was accepted.
 
     Args:
         capture: The recordings.
