@@ -31,8 +31,6 @@ class LocalizerSettings:
     """Points of the scene that coordinates are relative to."""
     rate: float = 4e-3
     """Highest learning rate."""
-    pretrained: bool = True
-    """Start from the encoder that ships with the package, where it fits width, blocks and input."""
     geometry: bool = True
     """Show the network elevation, height and nearness where gravity and depth are known."""
     checkpoint_every: int = 100
@@ -47,8 +45,8 @@ class LocalizerSettings:
 
 
 PRESETS = {
-    "fast": LocalizerSettings(steps=350, renders=800, filmed=200, more_steps=120),
+    "fast": LocalizerSettings(steps=600, renders=800, filmed=200, more_steps=120),
     "default": LocalizerSettings(),
     "full": LocalizerSettings(steps=10_000, batch=32, renders=8000, filmed=1500, width=48, blocks=4, more_steps=2000),
 }
-"""full is meant for CUDA: its encoder is too wide for the one that ships, and learns for itself."""
+"""full is meant for CUDA."""

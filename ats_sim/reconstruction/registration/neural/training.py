@@ -22,7 +22,6 @@ from ats_sim.reconstruction.registration.neural.lessons import Lessons, filmed, 
 from ats_sim.reconstruction.registration.neural.paper_augmentation import paper_disturbed
 from ats_sim.reconstruction.registration.neural.pose_network import PoseNetwork
 from ats_sim.reconstruction.registration.neural.pose_regression import PoseRegression, regression_loss
-from ats_sim.reconstruction.registration.neural.pretrained import start_from_shipped
 from ats_sim.reconstruction.registration.neural.scene_coordinates import (
     SceneCoordinates,
     coordinate_loss,
@@ -74,8 +73,6 @@ class School:
             torch.manual_seed(self._seed)
             anchors = scene_anchors(self._surface, s.anchors, self._seed)
             network = CoordinateNetwork(COLOR + (GEOMETRY if s.geometry else 0), s.width, s.blocks, anchors)
-        if s.pretrained:
-            start_from_shipped(network.encoder)
         network.to(self._device)
         renders = self._rendered(1, s.renders)
         learner = Learner(
