@@ -15,6 +15,7 @@ from ats_sim.reconstruction.capture.format import Capture, Video
 from ats_sim.reconstruction.metrics import picture_scores_of
 from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
 from ats_sim.reconstruction.rendering.model4d import Model4D
+from ats_sim.reconstruction.report_layouts import layouts_html
 from ats_sim.reconstruction.report_pictures import (
     beside,
     color_of,
@@ -88,6 +89,7 @@ def write_html(path: Path, capture: Capture, done: Reconstructed, report: dict[s
         "<h2>From above</h2>",
         plan_svg(done.scene.mesh, done.scene.floor_height, _tracks(done)),
         "<p>Solid: the camera. Dotted: the agent.</p>",
+        layouts_html(path.parent, done.scene.floor_height),
         "<h2>Videos</h2>",
         _video_table(done),
     ]

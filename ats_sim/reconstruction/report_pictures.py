@@ -24,8 +24,9 @@ def color_of(index: int) -> str:
 
 
 def png_source(picture: Array) -> str:
-    """A picture (H,W,3) uint8 as a data URI."""
-    encoded = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))[1]
+    """A picture (H,W,3) uint8, or (H,W,4) with opacity, as a data URI."""
+    order = cv2.COLOR_RGB2BGR if picture.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+    encoded = cv2.imencode(".png", cv2.cvtColor(np.ascontiguousarray(picture), order))[1]
     return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
