@@ -144,7 +144,9 @@ def test_few_windows_are_not_shown_for_ever() -> None:
     assert limited(size_of(config), config, 96).steps == 600
 
 
-@pytest.mark.parametrize("option", [{"steps": 0}, {"drop": 1.0}, {"path_width": 12}, {"batch": -1}, {"approaches": 0.0}])
+@pytest.mark.parametrize(
+    "option", [{"steps": 0}, {"drop": 1.0}, {"path_width": 12}, {"batch": -1}, {"approaches": 0.0}]
+)
 def test_impossible_options_are_refused(option: dict[str, Any]) -> None:
     """Out of range is a ConfigError that names the option."""
     with pytest.raises(ConfigError, match=next(iter(option))):

@@ -40,8 +40,8 @@ def layouts_html(folder: Path, floor: float) -> str:
         shown.append("</figcaption></figure>")
     columns = "display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:1em"
     return (
-        "<h2>The home over time</h2><p>A plan per layout in which nothing moved, oldest first. Red: stands elsewhere in "
-        f"another layout. Blue: came and went.</p><div style='{columns}'>{''.join(shown)}</div>"
+        "<h2>The home over time</h2><p>A plan per layout in which nothing moved, oldest first. Red: stands elsewhere "
+        f"in another layout. Blue: came and went.</p><div style='{columns}'>{''.join(shown)}</div>"
     )
 
 
