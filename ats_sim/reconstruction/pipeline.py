@@ -102,11 +102,13 @@ def _fuse(capture: Capture, output: Path, config: ReconstructConfig) -> None:
     if config.scene == "tsdf":
         built.write(output)
         return
+    from ats_sim.reconstruction.registration.features.frames import frame_features
     from ats_sim.reconstruction.scene.field.build import build_neural_scene
 
     # Training goes on from here if it is stopped: its hash says whether it is still the same training.
     checkpoint = output / MARKERS / "field.safetensors"
-    build_neural_scene(built, config, checkpoint=checkpoint).write(output)
+    with frame_features(built.parts, config, output / MARKERS / "features") as features:
+        build_neural_scene(built, config, features=features, checkpoint=checkpoint).write(output)
     checkpoint.unlink(missing_ok=True)
 
 
