@@ -78,6 +78,7 @@ def main() -> None:
     common.add_argument("--seeds", type=int, nargs="+", default=[101, 102, 103])
     common.add_argument("--seconds", type=float, default=30.0, help="length of synthesized videos")
     common.add_argument("--videos", type=int, default=8, help="videos of a synthesized home")
+    common.add_argument("--first", type=int, default=None, help="only so many of its videos")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("ablations", parents=[common])
     for name in ("rooms", "peers"):
@@ -99,16 +100,24 @@ def main() -> None:
     }[options.command](options, Rows(options.json))
 
 
+def _home(options: argparse.Namespace, seed: int, moves: int = 3) -> tuple[Capture, str]:
+    """A synthesized capture, and what its rows and folders are called after."""
+    capture = made(options.work, seed, videos=options.videos, seconds=options.seconds, moves=moves)
+    capture = replace(capture, videos=capture.videos[: options.first])
+    return capture, capture.folder.name + (f"-first{options.first}" if options.first else "")
+
+
 def ablations(options: argparse.Namespace, rows: Rows) -> None:
     """Every method on every seed's home; a seed's rows are all made before the next seed's."""
     out = []
     for seed in options.seeds:
-        capture = made(options.work, seed, videos=options.videos, seconds=options.seconds)
-        bench = Bench(capture, options.work / "placed" / capture.folder.name, options.preset)
-        table = f"ablations {capture.folder.name.split('-', 2)[2]}"
-        for name in options.methods or METHODS:
-            out.append(rows.get(table, name, seed, partial(bench.measure, name)))
-    show(f"Ablations, {options.videos} videos of {options.seconds:g} s, seeds {options.seeds}", out)
+        capture, name = _home(options, seed)
+        bench = Bench(capture, options.work / "placed" / name, options.preset)
+        table = f"ablations {name.split('-', 2)[2]}"
+        for method in options.methods or METHODS:
+            out.append(rows.get(table, method, seed, partial(bench.measure, method)))
+    count = options.first or options.videos
+    show(f"Ablations, {count} videos of {options.seconds:g} s, seeds {options.seeds}", out)
 
 
 def rooms(options: argparse.Namespace, rows: Rows) -> None:
@@ -172,7 +181,7 @@ def frame_scores(capture: Capture, poses: Poses) -> Row:
 
 def conditions(options: argparse.Namespace, rows: Rows) -> None:
     """The first seed's home without odometry, without a walkthrough, with a stranger; and a room of symmetry."""
-    capture = made(options.work, options.seeds[0], videos=options.videos, seconds=options.seconds)
+    capture, home = _home(options, options.seeds[0])
     kinds: dict[str, Callable[[], Capture]] = {
         "no odometry": lambda: replace(capture, videos=tuple(replace(v, T_world_camera=None) for v in capture.videos)),
         "no walkthrough": lambda: replace(capture, walkthrough=None),
@@ -184,11 +193,11 @@ def conditions(options: argparse.Namespace, rows: Rows) -> None:
         if options.only and kind not in options.only:
             continue
         changed_capture = build()
-        folder = options.work / "placed" / f"{capture.folder.name}-{kind.replace(' ', '-')}"
+        folder = options.work / "placed" / f"{home}-{kind.replace(' ', '-')}"
         bench = Bench(changed_capture, folder, options.preset)
         for name in options.methods or USUAL:
             make = partial(bench.measure, name)
-            out.append(rows.get(f"conditions {capture.folder.name}", f"{kind}, {name}", options.seeds[0], make))
+            out.append(rows.get(f"conditions {home}", f"{kind}, {name}", options.seeds[0], make))
     show("Conditions", out)
 
 
@@ -199,21 +208,18 @@ def _strangers(options: argparse.Namespace) -> tuple[Video, ...]:
 
 def stress_curves(options: argparse.Namespace, rows: Rows) -> None:
     """Curves over one setting each; only the videos change, the walkthrough is as it was."""
-    seed = options.seeds[0]
-    build = partial(made, options.work, seed, videos=options.videos, seconds=options.seconds)
-    out = []
+    seed, out = options.seeds[0], []
+    table = f"stress {options.first or options.videos} of {options.videos}x{options.seconds:g}"
     for curve in options.curves:
         for setting in STRESS.get(curve, dict.fromkeys(map(str, MOVES))):
             change = STRESS.get(curve, {}).get(setting)
-            capture = build() if change else build(moves=int(setting))
-            folder = options.work / "placed" / f"{capture.folder.name}-{curve.split(',')[0]}-{setting}"
+            capture, home = _home(options, seed) if change else _home(options, seed, moves=int(setting))
+            folder = options.work / "placed" / f"{home}-{curve.split(',')[0].replace(' ', '-')}-{setting}"
             seen = changed(capture, lambda number, change=change: change) if change else capture  # type: ignore[misc]
             bench = Bench(seen, folder, options.preset)
             for name in options.methods or ("full",):
                 row = f"{curve} {setting}, {name}"
-                out.append(
-                    rows.get(f"stress {options.videos}x{options.seconds:g}", row, seed, partial(bench.measure, name))
-                )
+                out.append(rows.get(table, row, seed, partial(bench.measure, name)))
     show("Stress", out)
 
 
