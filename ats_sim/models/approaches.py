@@ -2,7 +2,8 @@
 
 A person who films mostly stands or follows. Where windows are drawn evenly, moments at which somebody comes nearer
 weigh so little that a mind learns to overlook people. How often a window is drawn depends on the observer's past alone,
-which the agent knows: it learns more about some questions, but no answer to them is favoured.
+so it learns more about some questions, but no answer to them is favoured - as long as it knows the observer: where that
+is hidden from it, windows must be drawn evenly, or it would expect to be run at.
 """
 
 import numpy as np

@@ -52,12 +52,15 @@ class BatchMaker:
     def batch(self, step: int) -> Batch:
         """The batch of a step; the same for the same step."""
         rng = np.random.default_rng([self.config.seed, step])
-        rows = draw_rows(self.windows.observer_past, self.config.approaches, self.size, rng)
+        keep = self._keep(self.size, rng)
+        even = rng.integers(len(self.windows), size=self.size)
+        often = draw_rows(self.windows.observer_past, self.config.approaches, self.size, rng)
+        rows = np.where(keep[:, CONDITIONS.index("observer")], often, even)
         flipped = rng.random(self.size) < (0.5 if self.mirror is not None else 0.0)
-        return self.make(rows, flipped, rng)
+        return self.make(rows, flipped, keep, rng)
 
-    def make(self, rows: Array, flipped: Array, rng: np.random.Generator) -> Batch:
-        """The batch of given windows, some of them mirrored."""
+    def make(self, rows: Array, flipped: Array, keep: Array, rng: np.random.Generator) -> Batch:
+        """The batch of given windows, some of them mirrored, with conditions hidden where `keep` (B, 4) says so."""
         chosen = self.windows.select(rows)
         patch = np.stack([scene_patch(self.volume, T) for T in self._jittered(chosen.T_world_ego, rng)])
         observer, past, future = chosen.observer_past, chosen.past, chosen.future
@@ -80,7 +83,7 @@ class BatchMaker:
             "goal": path[:, -1],
             "path": path,
             "current": current,
-            "keep": self._keep(len(rows), rng),
+            "keep": keep,
         }
         return Batch(
             inputs={name: value.astype(np.float32) for name, value in inputs.items()},
