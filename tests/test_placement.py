@@ -12,9 +12,20 @@ from ats_sim.reconstruction.capture.format import Capture, Video
 from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.registration import placement
 from ats_sim.reconstruction.registration.register import register
+from ats_sim.reconstruction.registration.verifier import Verdict
+from ats_sim.reconstruction.registration.video_registration import Track
 from tests.toy_room import write_capture
 
+WEAK = Track(np.eye(4)[None], np.zeros(1), Verdict(0.80, 0.11, 0.43, 0.76), support=0.0, margin=0.09)
+"""A video laid into the wrong room of a home without a walkthrough, 2.8 m off: what the pipeline measured of it."""
 SERIAL = ReconstructConfig(preset="fast", workers=1)
+
+
+def test_what_shape_alone_proposed_needs_colours_that_fit_well() -> None:
+    assert WEAK.verdict.decision == "accept" and not WEAK.ambiguous
+    assert WEAK.decision == "review" and "shape" in WEAK.reason
+    for better in (replace(WEAK, support=40.0), replace(WEAK, verdict=replace(WEAK.verdict, color=0.7))):
+        assert better.decision == "accept" and not better.reason
 
 
 def test_two_processes_place_videos_and_grow_the_map_as_one_does(

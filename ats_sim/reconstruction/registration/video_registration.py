@@ -24,6 +24,9 @@ SAME_TRACK = 0.3
 HOPELESS = 0.45
 WORTH_REFINING = 0.4
 """How much worse a twin may fit before its refinement."""
+COLOR_OF_SHAPE = 0.6
+"""Colour correlation that a place must have which shape alone proposed: rooms of one home are of one build, and against
+a map of few views a wrong one fits with 0.43."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +50,15 @@ class Track:
         return self.margin < LEAST_MARGIN
 
     @property
+    def unsupported(self) -> bool:
+        """Whether no picture proposed the place and colours do not make up for it."""
+        return self.support <= 0 and self.verdict.color < COLOR_OF_SHAPE
+
+    @property
     def decision(self) -> Decision:
-        """The verdict's; what is ambiguous is for review however well it fits."""
-        return "review" if self.verdict.decision == "accept" and self.ambiguous else self.verdict.decision
+        """The verdict's; what is ambiguous, or fits by shape alone, is for review however well it fits."""
+        doubtful = self.ambiguous or self.unsupported
+        return "review" if self.verdict.decision == "accept" and doubtful else self.verdict.decision
 
     @property
     def reason(self) -> str:
@@ -58,6 +67,11 @@ class Track:
             return ""
         if self.ambiguous and self.decision == "review":
             return f"review: ambiguous, two places fit it almost equally well (score margin {self.margin:.2f})"
+        if self.unsupported and not self.verdict.reason:
+            return (
+                "review: only its shape proposed this place, and its colours fit too little for that "
+                f"(correlation {self.verdict.color:.2f}, want {COLOR_OF_SHAPE:.2f})"
+            )
         return f"{self.decision}: {self.verdict.reason}"
 
 
