@@ -114,7 +114,7 @@ def symmetric_room(folder: Path) -> Capture:
         count = 120 if number == 0 else 60
         poses = _walk(count, number)
         drift = np.cumsum(rng.normal(scale=8e-4, size=(count, 6)), axis=0)
-        told = rigid(yaw_matrix(1.3 * number), np.array([2.0 * number, 1.0, 0.0])) @ poses
+        told = rigid(yaw_matrix(1.3 * number), np.array([2.0, 1.0, 0.0]) * number) @ poses
         told = told @ rigid(exp_so3(0.3 * drift[:, :3]), drift[:, 3:]) if number else told
         with writer.recording(name, camera, 10.0, pose_source="odometry" if number else "metric") as video:
             for i, T in enumerate(poses):

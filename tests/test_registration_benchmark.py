@@ -92,6 +92,9 @@ def test_the_symmetric_room_looks_the_same_after_half_a_turn(tmp_path: Path) -> 
     capture = symmetric_room(tmp_path / "room")
     video = capture.videos[0]
     assert video.ground_truth is not None
+    scan = capture.walkthrough
+    assert scan is not None and scan.ground_truth is not None and scan.T_world_camera is not None
+    assert np.abs(scan.T_world_camera - scan.ground_truth["T_world_camera"]).max() < 1e-6
     T = video.ground_truth["T_world_camera"][7]
     caster = Raycaster(_mirrored(_quarter(np.random.default_rng(3))))
     turned = rigid(np.diag([-1.0, -1.0, 1.0]), np.zeros(3)) @ T
