@@ -22,10 +22,11 @@ import numpy as np
 
 Poses = dict[str, list["np.ndarray | None"]]
 """Per video the T_world_camera (4,4) of its frames, None where lost."""
-FEWEST_INLIERS = 12
+FEWEST_INLIERS = 8
 PIXELS = 4.0
 RATIO = 0.8
-MAP_FRAMES = 60
+MAP_FRAMES = 150
+"""Of the walkthrough, as many as this package keeps keypoints of."""
 FEATURES = 2000
 CLOUD_VOXEL, REACH = 0.04, 0.25
 
