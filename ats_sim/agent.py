@@ -32,7 +32,7 @@ class Steering:
     path: Array | None = None
     """(56, 3) forced root positions, world frame."""
     guidance: float = 1.0
-    """Strength of classifier-free guidance."""
+    """Strength of classifier-free guidance; 1 is the mind as it is."""
 
 
 class Agent:

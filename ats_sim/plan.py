@@ -12,6 +12,8 @@ from ats_sim.perception import FUTURE, unpack_motion
 
 Signals = dict[str, Array]
 """Values per stage (goal, path, pose) in the ego frame."""
+MOST_GUIDANCE = 20.0
+"""Strongest classifier-free guidance that anybody may ask for."""
 
 
 @dataclass(frozen=True)

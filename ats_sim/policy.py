@@ -19,7 +19,16 @@ from ats_sim.errors import ArrayError, PolicyError
 from ats_sim.geometry import inverse
 from ats_sim.manifest import POLICY_FORMAT
 from ats_sim.perception import FUTURE, HZ, PATCH_SHAPE, Perception, pack_motion, patch_channels
-from ats_sim.plan import Awareness, Plan, Signals, awareness_rows, carried_on, forced_signals, plan_from_ego
+from ats_sim.plan import (
+    MOST_GUIDANCE,
+    Awareness,
+    Plan,
+    Signals,
+    awareness_rows,
+    carried_on,
+    forced_signals,
+    plan_from_ego,
+)
 
 if TYPE_CHECKING:
     from ats_sim.home import Home
@@ -52,6 +61,7 @@ class Policy:
         self._shapes = {**shapes, "path": (FUTURE, 3)}
         self._levels = {stage: tuple(map(float, spec["schedule"]["levels"][stage])) for stage in STAGES}
         self._persistence = float(spec["schedule"]["persistence_s"])
+        self._guidance = {stage: float(spec["schedule"].get("guidance", {}).get(stage, 1.0)) for stage in GUIDED}
         self._seen = np.array([name not in spec.get("hidden", ()) for name in SWITCHES], dtype=np.float32)
         self.joint_names: tuple[str, ...] = tuple(spec["joint_names"])
         """Joint order of every pose that goes in or comes out."""
@@ -110,8 +120,8 @@ class Policy:
             previous: Running plans whose intention the new ones carry on (see `plan.carried_on`).
             executed: How many frames of each previous plan have been walked (default 0).
             awareness: What the agents may know; one for all, or one each.
-            guidance: Above 1, goal and path answer more strongly to observer and goal (classifier-free guidance); 1
-                is off.
+            guidance: Above 1, goal and path answer more strongly to observer and goal (classifier-free guidance), by
+                so many times the mind's own strength; 1 is the mind as it is, 0 ignores both.
 
         Returns:
             N plans.
@@ -192,7 +202,8 @@ class Policy:
     def _draw_free(self, stage: str, draft: "_Draft", guides: Signals, rows: Array | slice) -> Array:
         start = np.stack([noise[stage] for noise in draft.noise])[rows].astype(np.float32)
         inputs = {name: value[rows] for name, value in (draft.codes | guides).items()}
-        call = self._denoiser(stage, inputs, draft.keep[rows], draft.guidance if stage in GUIDED else 1.0)
+        guidance = draft.guidance * self._guidance[stage] if stage in GUIDED else 1.0
+        call = self._denoiser(stage, inputs, draft.keep[rows], guidance)
         return self._normalisation.decode(stage, denoise(call, start, self._levels[stage]), inputs["current"])
 
     def _denoiser(self, stage: str, inputs: Signals, keep: Array, guidance: float) -> Callable[[Array, float], Array]:
@@ -267,6 +278,9 @@ def _check_fit(spec: Mapping[str, Any], home: "Home", where: str) -> None:
         levels = spec["schedule"]["levels"][stage]
         if levels[-1] != 0.0 or any(after >= before for before, after in zip(levels, levels[1:], strict=False)):
             raise PolicyError(f"{where}: noise levels {levels} of {stage} must fall to 0")
+    for stage, strength in spec["schedule"].get("guidance", {}).items():
+        if stage not in GUIDED or not 0.0 <= float(strength) <= MOST_GUIDANCE:
+            raise PolicyError(f"{where}: guidance {strength} of {stage}, want 0 to {MOST_GUIDANCE:.0f} of {GUIDED}")
 
 
 def _check_graph(name: str, session: Any, entry: Mapping[str, Any], where: str) -> None:

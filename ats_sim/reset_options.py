@@ -12,11 +12,10 @@ from ats_sim.errors import ArrayError, ConfigError
 from ats_sim.geometry import rigid, yaw_matrix
 from ats_sim.observer import STANCES
 from ats_sim.perception import FUTURE
-from ats_sim.plan import Awareness
+from ats_sim.plan import MOST_GUIDANCE, Awareness
 from ats_sim.replay import ReplayRequest
 
 KNOWN = ("observer_pose", "agent_poses", "goal", "path", "awareness", "guidance", "stance", "replay")
-MOST_GUIDANCE = 20.0
 SWITCHES = ("scene", "observer", "past")
 
 
@@ -60,7 +59,7 @@ def read_reset_options(options: Mapping[str, Any] | None, num_agents: int) -> Re
         observer = None if observer is None else checked("observer_pose", observer, (3,))
         guidance = float(checked("guidance", given.get("guidance", 1.0), ()))
         if not 0.0 <= guidance <= MOST_GUIDANCE:
-            raise ArrayError(f"guidance: {guidance}, want 0 to {MOST_GUIDANCE:.0f} (1 is off)")
+            raise ArrayError(f"guidance: {guidance}, want 0 to {MOST_GUIDANCE:.0f} (1 is the mind as it is)")
         poses = _agent_poses(given.get("agent_poses"), num_agents)
     except ArrayError as error:
         raise ConfigError(f"reset options: {error}") from error

@@ -104,11 +104,16 @@ def test_graphs_draw_no_noise(trained: Trained) -> None:
         assert not {op for op in operators if "Random" in op or op in ("Bernoulli", "Multinomial", "Dropout")}
 
 
+SCHEDULE = {"levels": {name: [1.0, 0.0] for name in STAGES}, "persistence_s": 4.0}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"channels": ["nothing"]}, "perceives"),
         ({"schedule": {"levels": {name: [1.0, 0.5] for name in STAGES}, "persistence_s": 4.0}}, "levels"),
+        ({"schedule": {**SCHEDULE, "guidance": {"goal": -1.0}}}, "guidance -1.0 of goal"),
+        ({"schedule": {**SCHEDULE, "guidance": {"pose": 2.0}}}, "guidance 2.0 of pose"),
         ({"normalisation": {}}, "not a usable policy"),
         ({"joint_names": ["root"]}, "joint order"),
     ],

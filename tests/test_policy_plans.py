@@ -131,6 +131,24 @@ def test_guidance_exaggerates_the_answer_to_the_observer(policy: Policy, percept
     assert np.abs(strong.goal - plain.goal).max() > 1e-5
 
 
+def test_a_minds_own_guidance_is_what_one_means(
+    toy: ToyBehaviour, policy: Policy, perceptions: Sequence[Perception]
+) -> None:
+    """A mind made with goals at 2 draws at guidance 1 the goal that a plain one draws at 2, and at .5 its plain one."""
+    one = perceptions[:1]
+    strong = torch_policy(
+        toy.networks, toy.normalisation, toy.skeleton.joint_names, toy.channels, guidance={"goal": 2.0}
+    )
+    np.testing.assert_array_equal(strong.plan(one, rngs(8))[0].goal, policy.plan(one, rngs(8), guidance=2.0)[0].goal)
+    np.testing.assert_allclose(
+        strong.plan(one, rngs(8), guidance=0.5)[0].goal, policy.plan(one, rngs(8))[0].goal, atol=1e-6
+    )
+    wish = [np.array([0.5, 0.0, 0.2])]
+    assert_same(strong.plan(one, rngs(8), goals=wish)[0], policy.plan(one, rngs(8), goals=wish)[0])
+    blind = Awareness(observer=False)
+    assert_same(strong.plan(one, rngs(8), awareness=blind)[0], policy.plan(one, rngs(8), awareness=blind)[0], atol=1e-5)
+
+
 def test_an_intention_lasts_and_fades(toy: ToyBehaviour, policy: Policy, perceptions: Sequence[Perception]) -> None:
     """Unwalked, a running plan is drawn again; the more of it is walked, the freer the next one is."""
     running = policy.plan(perceptions[:1], rngs(0))[0]

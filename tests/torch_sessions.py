@@ -32,6 +32,7 @@ def torch_policy(
     channels: Sequence[str],
     calls: Mapping[str, int] = CALLS,
     hidden: Sequence[str] = (),
+    guidance: Mapping[str, float] | None = None,
 ) -> Policy:
     """The policy that an export of these networks would give."""
     inputs = graph_inputs(networks, len(channels))
@@ -41,7 +42,11 @@ def torch_policy(
         "joint_names": joint_names,
         "channels": channels,
         "graphs": graphs,
-        "schedule": {"levels": {stage: falling_levels(calls[stage]) for stage in STAGES}, "persistence_s": 4.0},
+        "schedule": {
+            "levels": {stage: falling_levels(calls[stage]) for stage in STAGES},
+            "persistence_s": 4.0,
+            "guidance": dict(guidance or {}),
+        },
         "hidden": hidden,
         "normalisation": normalisation.to_json(),
     }

@@ -33,6 +33,11 @@ SMALLEST_HALVED = 256
 PERSISTENCE_S = 1.0
 """Seconds after which an intention has faded to 1/e. With longer ones the animal stays where it rests, with shorter
 ones it dithers (benchmarks/RESULTS.md)."""
+GUIDANCE: Mapping[str, float] = {"goal": 2.0}
+"""Per stage, how much more strongly than it learned a mind answers to the observer (classifier-free guidance, ATS
+section 3.3). Learned from few videos, the answer comes out too weak; with goals at 2 it is as strong as recorded, at no
+cost to held-out errors (benchmarks/RESULTS.md). Paths answer through their goals: guiding them too costs a third more.
+"""
 OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "scene": ("scene_code", "scene_map"),
     "history": ("observer_code", "past_code"),
@@ -124,6 +129,7 @@ def export_policy(
         "schedule": {
             "levels": {stage: list(falling_levels(CALLS[stage])) for stage in STAGES},
             "persistence_s": PERSISTENCE_S,
+            "guidance": dict(GUIDANCE),
         },
         "hidden": list(hidden),
         "normalisation": normalisation.to_json(),
