@@ -85,7 +85,7 @@ class ReconstructConfig:
 
     def resolved(self) -> ReconstructConfig:
         """This config with every None filled in from the preset."""
-        voxel, keyframes, fused = {"fast": (0.06, 60, 150), "default": (0.04, 150, 500), "full": (0.03, 300, 1500)}[
+        voxel, keyframes, fused = {"fast": (0.06, 60, 150), "default": (0.03, 150, 500), "full": (0.025, 300, 1500)}[
             self.preset
         ]
         return replace(
