@@ -8,12 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ats_sim.geometry import rigid
 from ats_sim.reconstruction.capture.format import Capture, Video
 from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.registration import placement
+from ats_sim.reconstruction.registration.keypoint_map import KeypointMap
+from ats_sim.reconstruction.registration.known_map import Map
+from ats_sim.reconstruction.registration.observation import observe
 from ats_sim.reconstruction.registration.register import register
 from ats_sim.reconstruction.registration.verifier import Verdict
-from ats_sim.reconstruction.registration.video_registration import Track
+from ats_sim.reconstruction.registration.video_registration import LEAST_AGREEMENT, Track, agreement
+from ats_sim.reconstruction.scene.fusion import PosedFrames, empty_volume
 from tests.toy_room import write_capture
 
 WEAK = Track(np.eye(4)[None], np.zeros(1), Verdict(0.80, 0.11, 0.43, 0.76), support=0.0, margin=0.09)
@@ -21,11 +26,35 @@ WEAK = Track(np.eye(4)[None], np.zeros(1), Verdict(0.80, 0.11, 0.43, 0.76), supp
 SERIAL = ReconstructConfig(preset="fast", workers=1)
 
 
-def test_what_shape_alone_proposed_needs_colours_that_fit_well() -> None:
+def test_what_shape_alone_proposed_needs_details_that_agree_or_colours_that_fit_well() -> None:
     assert WEAK.verdict.decision == "accept" and not WEAK.ambiguous
     assert WEAK.decision == "review" and "shape" in WEAK.reason
-    for better in (replace(WEAK, support=40.0), replace(WEAK, verdict=replace(WEAK.verdict, color=0.7))):
+    good = replace(WEAK, verdict=replace(WEAK.verdict, color=0.9), support=40.0)
+    for better in (replace(WEAK, support=40.0), replace(good, support=0.0), replace(WEAK, agreement=0.4)):
         assert better.decision == "accept" and not better.reason
+    chance = replace(good, agreement=0.09)
+    assert chance.decision == "review" and "9% agree" in chance.reason
+
+
+def test_details_agree_in_the_right_place_alone(tmp_path: Path) -> None:
+    """What is seen there lies where the map has it; shifted by a foot, or of another home, it does by chance only."""
+    capture = Capture.open(write_capture(tmp_path / "c", odometry=(True,), foreign=True))
+    scan = capture.walkthrough
+    assert scan is not None and scan.T_world_camera is not None
+    seen = [observe(scan, i, use_mask=False, keypoints=400).keypoints for i in range(len(scan))]
+    volume = empty_volume([PosedFrames(scan, np.arange(len(scan)), scan.T_world_camera)], 0.1)
+    scene = Map(volume, KeypointMap.build(seen, scan.T_world_camera))
+    own, foreign = (
+        [observe(video, i, use_mask=True, keypoints=400) for i in range(0, len(video), 4)] for video in capture.videos
+    )
+    truth = capture.videos[0].ground_truth
+    assert truth is not None
+    right = truth["T_world_camera"][::4]
+    wrong = rigid(np.eye(3), np.array([0.3, 0.0, 0.0])) @ right
+    camera = capture.videos[0].intrinsics
+    assert agreement(scene, own, camera, right) > 2 * LEAST_AGREEMENT
+    for chance in (agreement(scene, own, camera, wrong), agreement(scene, foreign, camera, right)):
+        assert not chance >= LEAST_AGREEMENT
 
 
 def test_two_processes_place_videos_and_grow_the_map_as_one_does(

@@ -143,7 +143,8 @@ def _quality(track: Track) -> dict[str, float]:
         "score": verdict.score,
         "support": track.support,
     }
-    return quality if np.isinf(track.margin) else {**quality, "margin": track.margin}
+    extra = {"margin": track.margin, "agreement": track.agreement}
+    return quality | {name: value for name, value in extra.items() if np.isfinite(value)}
 
 
 def _hold(poses: Array, registered: Array, T_odometry_camera: Array) -> Array:

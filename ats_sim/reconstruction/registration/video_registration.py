@@ -24,9 +24,13 @@ SAME_TRACK = 0.3
 HOPELESS = 0.45
 WORTH_REFINING = 0.4
 """How much worse a twin may fit before its refinement."""
+LEAST_AGREEMENT = 0.2
+"""Of keypoints that look alike near where they should be, 0.4 to 0.7 lie there in right places, at three stops more or
+less of light too, and 0.05 to 0.1 by chance: in rooms of one build shape and colours alone took strangers in."""
+FEWEST_ALIKE = 5
+"""Such keypoints per frame, without which their share says nothing."""
 COLOR_OF_SHAPE = 0.6
-"""Colour correlation that a place must have which shape alone proposed: rooms of one home are of one build, and against
-a map of few views a wrong one fits with 0.43."""
+"""Colour correlation that a place must have instead where there are too few and shape alone proposed it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +53,19 @@ class Track:
         """Whether another place fits almost as well."""
         return self.margin < LEAST_MARGIN
 
+    agreement: float = np.nan
+    """Share of the keypoints that look alike near where they should be that do lie there; NaN where too few do."""
+
     @property
     def unsupported(self) -> bool:
-        """Whether no picture proposed the place and colours do not make up for it."""
+        """Whether what the pictures show in detail speaks for another place, or nothing but shape for this one."""
+        if np.isfinite(self.agreement):
+            return self.agreement < LEAST_AGREEMENT
         return self.support <= 0 and self.verdict.color < COLOR_OF_SHAPE
 
     @property
     def decision(self) -> Decision:
-        """The verdict's; what is ambiguous, or fits by shape alone, is for review however well it fits."""
+        """The verdict's; what is ambiguous or unsupported is for review however well it fits."""
         doubtful = self.ambiguous or self.unsupported
         return "review" if self.verdict.decision == "accept" and doubtful else self.verdict.decision
 
@@ -68,6 +77,10 @@ class Track:
         if self.ambiguous and self.decision == "review":
             return f"review: ambiguous, two places fit it almost equally well (score margin {self.margin:.2f})"
         if self.unsupported and not self.verdict.reason:
+            if np.isfinite(self.agreement):
+                return (
+                    f"review: it fits, but its details do not ({self.agreement:.0%} agree, want {LEAST_AGREEMENT:.0%})"
+                )
             return (
                 "review: only its shape proposed this place, and its colours fit too little for that "
                 f"(correlation {self.verdict.color:.2f}, want {COLOR_OF_SHAPE:.2f})"
@@ -116,7 +129,18 @@ def register_segment(
         return None
     if best.verdict.decision == "accept":
         rival = max(rival, _score_of_twins(scene, observations, odometry, intrinsics, best))
+        if "refinement" not in ablate:
+            # Before refinement right places are off by more than keypoints forgive.
+            best = replace(best, agreement=agreement(scene, observations, intrinsics, best.T_world_camera))
     return replace(best, margin=best.verdict.score - rival)
+
+
+def agreement(scene: Map, observations: Sequence[Observation], intrinsics: Intrinsics, poses: Array) -> float:
+    """Share of the keypoints that look alike near where they should be that do lie there, NaN where too few do."""
+    matches = guided_matches(scene.keypoints, observations, intrinsics, poses, SEARCH_RADII[-1] * intrinsics.fl_x)
+    if len(matches.frame) < FEWEST_ALIKE * len(poses):
+        return np.nan
+    return float(matches.agreeing(poses).sum() / len(matches.frame))
 
 
 def _score_of_twins(
