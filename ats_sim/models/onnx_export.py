@@ -35,9 +35,8 @@ PERSISTENCE_S = 1.0
 ones it dithers (benchmarks/RESULTS.md)."""
 GUIDANCE: Mapping[str, float] = {"goal": 2.0}
 """Per stage, how much more strongly than it learned a mind answers to the observer (classifier-free guidance, ATS
-section 3.3). Learned from few videos, the answer comes out too weak; with goals at 2 it is as strong as recorded, at no
-cost to held-out errors (benchmarks/RESULTS.md). Paths answer through their goals: guiding them too costs a third more.
-"""
+section 3.3). Learned from few videos, the answer comes out too weak; guiding goals strengthens it at next to no cost to
+held-out errors (benchmarks/RESULTS.md). Paths answer through their goals: to guide them too costs a third more."""
 OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "scene": ("scene_code", "scene_map"),
     "history": ("observer_code", "past_code"),
