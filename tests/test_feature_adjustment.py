@@ -121,6 +121,7 @@ def test_two_processes_adjust_to_the_bit_as_one_does(
     strands = [Strand.of(video, start[video.name]) for video in capture.videos]
     fixed = Strand.fixed(capture.walkthrough, 60, whole=True)
     monkeypatch.setattr(side_by_side, "WORTH_PROCESSES", 0)
+    monkeypatch.setattr(side_by_side, "can_spawn", lambda: True)  # tests run by xdist seem to have no main script
     config = AdjustmentConfig(rounds=AdjustmentConfig.rounds[:2])
     one = Adjuster(own, base, [fixed], config).adjust(strands, None)
     monkeypatch.setattr(Mover, "move", lambda *_: pytest.fail("a video was moved in this process"))
