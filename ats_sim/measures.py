@@ -15,7 +15,6 @@ from ats_sim.observer import Observer
 from ats_sim.perception import HZ
 from ats_sim.physics import Bodies
 from ats_sim.planning import OBSERVER, attended
-from ats_sim.volume import PerceptionVolume
 
 DT = 1.0 / HZ
 NEAREST_SEEN = 0.05  # metres before the eyes at which something can be seen
@@ -81,7 +80,7 @@ def _measured(household: Household, visible: Sequence[float]) -> Measures:
     x, y, _ = household.observer.feet.tolist()
     eyes = household.observer.eyes
     places = [agent.T_world_root[:3, 3].tolist() for agent in agents]
-    support = [seconds_around(volume, volume.agent_visits, *place[:2]) for place in places]
+    support = [volume.agent_seconds_at(*place[:2]) for place in places]
     attention = attended(agents, eyes)
     return Measures(
         visible=np.array(visible),
@@ -93,7 +92,7 @@ def _measured(household: Household, visible: Sequence[float]) -> Measures:
         out_of_data=(np.array(support) == 0.0) | (attention > OBSERVER),
         in_reach=np.array([_in_reach(household, eyes, agent) for agent in agents]),
         attention=attention,
-        observer_support=seconds_around(volume, volume.observer_visits, x, y),
+        observer_support=volume.observer_seconds_at(x, y),
     )
 
 
@@ -124,13 +123,6 @@ def _edges(eyes: Intrinsics) -> Array:
             [left, top, right, bottom, 1.0],
         ]
     )
-
-
-def seconds_around(volume: PerceptionVolume, visits: Array, x: float, y: float) -> float:
-    """Seconds that a visit map (X, Y) recorded in the 3x3 cells around one floor point."""
-    i = round((x - float(volume.visit_origin[0])) / volume.visit_cell)
-    j = round((y - float(volume.visit_origin[1])) / volume.visit_cell)
-    return float(visits[max(i - 1, 0) : max(i + 2, 0), max(j - 1, 0) : max(j + 2, 0)].sum())
 
 
 def _in_reach(household: Household, eyes: Array, agent: Agent) -> bool:

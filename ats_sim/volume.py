@@ -176,6 +176,20 @@ class PerceptionVolume:
         around = np.clip(around, 0, shape - 1)
         return np.asarray(np.where(inside, visits[around[..., 0], around[..., 1]], 0.0).sum(-1))
 
+    def agent_seconds_at(self, x: float, y: float) -> float:
+        """Seconds that the real agent spent in the 3x3 visit cells around one floor point, by plain look-up."""
+        return self._seconds_at(self._agent_seconds, x, y)
+
+    def observer_seconds_at(self, x: float, y: float) -> float:
+        """The same of the real observer."""
+        return self._seconds_at(self._observer_seconds, x, y)
+
+    def _seconds_at(self, around: Array, x: float, y: float) -> float:
+        left, low = self._visit_corner
+        i, j = round((x - left) / self.visit_cell), round((y - low) / self.visit_cell)
+        inside = -1 <= i < around.shape[0] - 1 and -1 <= j < around.shape[1] - 1
+        return float(around.item(i + 1, j + 1)) if inside else 0.0
+
     @property
     def bounds(self) -> tuple[Array, Array]:
         """Lowest and highest corner (3,), (3,) of the distance grid."""
@@ -222,12 +236,31 @@ class PerceptionVolume:
         return np.array([x * row + y * column + z for x in (0, 1) for y in (0, 1) for z in (0, 1)])
 
     @cached_property
+    def _visit_corner(self) -> tuple[float, float]:
+        x, y = self.visit_origin.tolist()
+        return x, y
+
+    @cached_property
+    def _agent_seconds(self) -> Array:
+        return _sums_around(self.agent_visits)
+
+    @cached_property
+    def _observer_seconds(self) -> Array:
+        return _sums_around(self.observer_visits)
+
+    @cached_property
     def _neighbours(self) -> Array:
         return np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)])
 
     @cached_property
     def _floor_plan(self) -> Array:
         return np.asarray((self.sdf > 0).any(-1))
+
+
+def _sums_around(visits: Array) -> Array:
+    """Sums (X + 2, Y + 2) of a map (X, Y) over the 3x3 cells around every cell, with one more cell at each edge."""
+    wide = np.pad(visits.astype(np.float64), 2)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(wide, (3, 3)).sum((-1, -2)))
 
 
 def _refuse_bombs(path: Path) -> None:
