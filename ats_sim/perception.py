@@ -43,6 +43,8 @@ _LEFT: Array = (np.arange(PATCH_SHAPE[1]) - 0.5 * (PATCH_SHAPE[1] - 1)) * PATCH_
 _UP: Array = np.arange(PATCH_SHAPE[2]) * PATCH_CELL - PATCH_BELOW
 GEOMETRY_CHANNELS = ("occupied", "free", "clearance")
 """Channels every patch ends with, after the volume's own features."""
+ROOT_WIDTH = 9
+"""Leading entries of packed motion: the root's position and two columns of its rotation; joints follow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +138,9 @@ def pack_motion(path: Array, rotations: Array, joint_rotations: Array) -> Array:
 def unpack_motion(motion: Array) -> tuple[Array, Array, Array]:
     """Undo `pack_motion`: path (..., 3), proper rotations (..., 3, 3) and joint rotations (..., J, 3), float64."""
     motion = np.asarray(motion, dtype=np.float64)
-    joints = motion[..., 9:].reshape(*motion.shape[:-1], -1, 3)
+    joints = motion[..., ROOT_WIDTH:].reshape(*motion.shape[:-1], -1, 3)
     joints = np.concatenate([np.zeros_like(joints[..., :1, :]), joints], axis=-2)
-    return motion[..., :3], matrix_from_rotation_6d(motion[..., 3:9]), joints
+    return motion[..., :3], matrix_from_rotation_6d(motion[..., 3:ROOT_WIDTH]), joints
 
 
 def motion_width(num_joints: int) -> int:

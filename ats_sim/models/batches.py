@@ -16,7 +16,7 @@ from ats_sim.models.config import TrainConfig
 from ats_sim.models.diffusion import draw_levels
 from ats_sim.models.mirror import Mirror
 from ats_sim.models.windows import Windows
-from ats_sim.perception import scene_patch
+from ats_sim.perception import ROOT_WIDTH, scene_patch
 from ats_sim.volume import PerceptionVolume
 
 CONDITIONS: Sequence[str] = ("scene", "observer", "past", "guide")
@@ -79,7 +79,7 @@ class BatchMaker:
         inputs = {
             "scene_patch": patch,
             "observer_past": observer,
-            "past": past,
+            "past": self._jolted(past, rng),
             "goal": path[:, -1],
             "path": path,
             "current": current,
@@ -99,6 +99,13 @@ class BatchMaker:
         turn = yaw_matrix(0.5 * shift[:, 2])
         shift[:, 2] = 0.0
         return T_world_ego @ rigid(turn, shift)
+
+    def _jolted(self, past: Array, rng: np.random.Generator) -> Array:
+        """The past (B, 8, D) with every joint held a little otherwise throughout: to the tenth of a radian, how it held
+        itself names the very moment, and a mind that knows the moment by heart needs no observer to know the flight."""
+        jitter = self.config.pose_jitter * rng.standard_normal((len(past), 1, past.shape[-1]), np.float32)
+        jitter[..., :ROOT_WIDTH] = 0.0
+        return past + jitter
 
     def _disturbed(self, past: Array, rng: np.random.Generator) -> Array:
         """The past with noise; the current position stays the origin."""

@@ -36,6 +36,8 @@ class TrainConfig:
     """Standard deviation (m, and rad / 2) by which the seen scene is displaced: a place must not name its window."""
     observer_noise: float = 0.2
     """Standard deviation (m) by which the seen observer is displaced, for the same reason."""
+    pose_jitter: float = 0.1
+    """Standard deviation (rad) by which the joints of the seen past are displaced, for the same reason."""
     approaches: float = 4.0
     """How many times as often windows are drawn in which the observer comes at the agent: few, but asked for most."""
     dropout: float = 0.1
