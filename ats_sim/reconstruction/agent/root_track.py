@@ -8,6 +8,7 @@ the video then picks headings that agree with the picture, with the direction of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from ats_sim.arrays import Array
 from ats_sim.geometry import heading, inverse, rigid, transform_points, yaw_matrix
 from ats_sim.mesh import SkinnedMesh
 from ats_sim.reconstruction.agent.observations import Sightings
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 HEADINGS = 32
 SCALES = (0.6, 0.75, 0.9, 1.1, 1.35, 1.65)
@@ -38,16 +42,37 @@ class RootTrack:
     """(K, HEADINGS) data cost in metres; zeros where unseen."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Standing:
+    """The standing body that is placed, and a tree to find its nearest vertices."""
+
+    vertices: Array
+    """(V, 3) metres."""
+    normals: Array
+    """(V, 3)."""
+    tree: cKDTree
+    """Over the vertices."""
+
+    @staticmethod
+    def of(body: SkinnedMesh, scale: float) -> _Standing:
+        """A body at a size."""
+        from scipy.spatial import cKDTree
+
+        vertices = body.mesh.vertices * scale
+        return _Standing(vertices, body.mesh.vertex_normals(), cKDTree(vertices))
+
+
 def best_scale(sightings: list[Sightings], body: SkinnedMesh, rng: np.random.Generator, frames: int = 24) -> float:
     """The overall size at which the standing template explains the pictures best."""
     costs = np.zeros(len(SCALES))
+    standing = [_Standing.of(body, scale) for scale in SCALES]
     for one in sightings:
         seen = np.flatnonzero(one.seen)
         if not len(seen):
             continue
         picked = rng.choice(seen, min(len(seen), max(4, frames // len(sightings))), replace=False)
-        for k, scale in enumerate(SCALES):
-            costs[k] += sum(_score_frame(one, int(frame), body, scale)[0].min() for frame in picked)
+        for k, sized in enumerate(standing):
+            costs[k] += sum(_score_frame(one, int(frame), sized)[0].min() for frame in picked)
     if not costs.any():
         return 1.0
     best = int(np.argmin(costs))
@@ -70,9 +95,9 @@ def track_root(one: Sightings, body: SkinnedMesh, scale: float = 1.0, faster: fl
     """
     count = len(one.frames)
     cost, places = np.zeros((count, HEADINGS)), np.zeros((count, HEADINGS, 3))
-    seen = np.flatnonzero(one.seen)
+    seen, standing = np.flatnonzero(one.seen), _Standing.of(body, scale)
     for k in seen:
-        cost[k], places[k] = _score_frame(one, int(k), body, scale)
+        cost[k], places[k] = _score_frame(one, int(k), standing)
     if not len(seen):
         return RootTrack(np.tile(np.eye(4), (count, 1, 1)), cost)
     middle = np.median(one.points[seen], axis=1)
@@ -85,13 +110,9 @@ def track_root(one: Sightings, body: SkinnedMesh, scale: float = 1.0, faster: fl
     return RootTrack(_filled(one.time, seen, poses), cost)
 
 
-def _score_frame(one: Sightings, frame: int, body: SkinnedMesh, scale: float) -> tuple[Array, Array]:
+def _score_frame(one: Sightings, frame: int, body: _Standing) -> tuple[Array, Array]:
     """Data cost (HEADINGS,) and root places (HEADINGS, 3) of one frame."""
-    from scipy.spatial import cKDTree
-
-    vertices = body.mesh.vertices * scale
-    normals = body.mesh.vertex_normals()
-    tree = cKDTree(vertices)
+    vertices = body.vertices
     points = one.points[frame, ::2].astype(np.float64)
     eye = one.T_world_camera[frame, :3, 3]
     yaws = np.arange(HEADINGS) * 2 * np.pi / HEADINGS
@@ -99,12 +120,12 @@ def _score_frame(one: Sightings, frame: int, body: SkinnedMesh, scale: float) ->
     view = eye - np.median(points, axis=0)
     view /= np.linalg.norm(view)
     # What the camera sees of a vertex grows with how squarely it faces it.
-    facing = np.maximum(np.einsum("vi,hij,j->hv", normals, np.swapaxes(turns, 1, 2), view), 0.0)
+    facing = np.maximum(np.einsum("vi,hij,j->hv", body.normals, np.swapaxes(turns, 1, 2), view), 0.0)
     front = (facing[..., None] * vertices).sum(1) / facing.sum(1, keepdims=True)
     places = points.mean(0) - np.einsum("hij,hj->hi", turns, front)
     for _ in range(3):
         local = np.einsum("hji,hpj->hpi", turns, points[None] - places[:, None])
-        distance, nearest = tree.query(local.reshape(-1, 3), distance_upper_bound=10.0)
+        distance, nearest = body.tree.query(local.reshape(-1, 3), distance_upper_bound=10.0)
         residual = local - vertices[nearest].reshape(local.shape)
         weight = (distance.reshape(HEADINGS, -1) < 2 * CLAMP)[..., None]
         step = (residual * weight).sum(1) / np.maximum(weight.sum(1), 1)
