@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-import pickle
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import cv2
@@ -20,6 +17,8 @@ from ats_sim.reconstruction.registration.adjustment.strand import Strand
 
 WORTH_PROCESSES = 60
 """Keyframes from which on starting processes, each with a copy of the map, takes less time than it saves."""
+GROUPS = 3
+"""Groups of videos per process and round: the round is sent with each, and nobody should wait long for the last."""
 
 
 class MoveAll(Protocol):
@@ -45,29 +44,24 @@ def movers(mover: Mover, strands: Sequence[Strand], workers: int) -> Iterator[Mo
         yield one_by_one
         return
     context = multiprocessing.get_context("spawn")
-    with (
-        TemporaryDirectory(prefix="ats-rounds-") as folder,
-        ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(mover,)) as pool,
-    ):
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(mover,)) as pool:
 
         def side_by_side(strands: Sequence[Strand], now: Round, bar: Steps) -> list[Strand]:
-            # Once on disk rather than through a pipe with every video.
-            path = Path(folder) / f"{now.number}.pickle"
-            path.write_bytes(pickle.dumps(now, protocol=5))
-            futures = [pool.submit(_move_here, strand, index, path) for index, strand in enumerate(strands)]
-            moved = []
-            for future in futures:
-                moved.append(future.result())
-                bar.advance()
-            path.unlink()
+            numbered = list(enumerate(strands))
+            size = -(-len(numbered) // (GROUPS * workers))
+            groups = [numbered[first : first + size] for first in range(0, len(numbered), size)]
+            futures = [pool.submit(_move_here, group, now) for group in groups]
+            moved: list[Strand] = []
+            for group, future in zip(groups, futures, strict=True):
+                moved += future.result()
+                bar.advance(len(group))
             return moved
 
         yield side_by_side
 
 
 _mover: list[Mover] = []
-_round: dict[Path, Round] = {}
-"""Of a process that moves strands: what it was given once, and the round it is in."""
+"""Of a process that moves strands: what it was given once."""
 
 
 def _begin(mover: Mover) -> None:
@@ -76,8 +70,5 @@ def _begin(mover: Mover) -> None:
     _mover.append(mover)
 
 
-def _move_here(strand: Strand, index: int, path: Path) -> Strand:
-    if path not in _round:
-        _round.clear()
-        _round[path] = pickle.loads(path.read_bytes())
-    return _mover[-1].move(strand, index, _round[path])
+def _move_here(group: Sequence[tuple[int, Strand]], now: Round) -> list[Strand]:
+    return [_mover[-1].move(strand, index, now) for index, strand in group]
