@@ -28,17 +28,17 @@ class TrainConfig:
     """Peak of the one-cycle schedule."""
     weight_decay: float = 0.01
     """AdamW's weight decay."""
-    drop: float = 0.1
+    drop: float = 0.25
     """Chance with which each condition (scene, observer, past, guide) is hidden from a training window."""
     past_noise: float = 0.01
     """Standard deviation of the noise on the seen past (m, rad): lets the policy follow its own, imperfect steps."""
-    scene_jitter: float = 0.15
+    scene_jitter: float = 0.25
     """Standard deviation (m, and rad / 2) by which the seen scene is displaced: a place must not name its window."""
     observer_noise: float = 0.2
     """Standard deviation (m) by which the seen observer is displaced, for the same reason."""
     pose_jitter: float = 0.1
     """Standard deviation (rad) by which the joints of the seen past are displaced, for the same reason."""
-    approaches: float = 4.0
+    approaches: float = 8.0
     """How many times as often windows are drawn in which the observer comes at the agent: few, but asked for most."""
     dropout: float = 0.1
     """Share of hidden units and code entries that are silenced per step."""
