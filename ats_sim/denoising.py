@@ -23,6 +23,10 @@ Stage = str
 STAGES: tuple[Stage, ...] = ("goal", "path", "pose")
 GUIDES: Mapping[Stage, str] = {"path": "path_guide", "pose": "pose_guide"}
 """Stages whose denoiser takes activations of another network, which runs once for all calls."""
+GRAPHS = ("scene", "history", *GUIDES.values(), *STAGES)
+"""All networks of a policy."""
+GUIDED = ("goal", "path")
+"""Stages that guidance sharpens; a pose only follows its path (ATS does the same)."""
 GUIDE_NAMES = tuple(f"guide_{i}" for i in range(6))
 """What those activations are called."""
 

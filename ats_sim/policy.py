@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.denoising import GUIDES, STAGES, Normalisation, denoise
+from ats_sim.denoising import GRAPHS, GUIDED, GUIDES, STAGES, Normalisation, denoise
 from ats_sim.errors import ArrayError, PolicyError
 from ats_sim.geometry import inverse
-from ats_sim.manifest import POLICY_FORMAT
-from ats_sim.perception import FUTURE, HZ, PATCH_SHAPE, Perception, pack_motion, patch_channels
+from ats_sim.perception import FUTURE, HZ, PATCH_SHAPE, Perception, pack_motion
 from ats_sim.plan import (
-    MOST_GUIDANCE,
     Awareness,
     Plan,
     Signals,
@@ -29,15 +27,13 @@ from ats_sim.plan import (
     forced_signals,
     plan_from_ego,
 )
+from ats_sim.policy_fit import check_fit, check_graph
 
 if TYPE_CHECKING:
     from ats_sim.home import Home
 
 __all__ = ["Awareness", "Plan", "Policy"]
 
-GRAPHS = ("scene", "history", *GUIDES.values(), *STAGES)
-GUIDED = ("goal", "path")
-"""Stages that guidance sharpens; a pose only follows its path (ATS does the same)."""
 SWITCHES = ("scene", "observer", "past", "guide")
 """Conditions in the order of the graphs' `keep` input."""
 MAX_BATCH = 128
@@ -84,10 +80,10 @@ class Policy:
             raise PolicyError(f"{home.folder}: this home has no policy; make one with `ats train`")
         where = f"{home.folder}/policy.json"
         try:
-            _check_fit(spec, home, where)
+            check_fit(spec, home, where)
             sessions = {name: _open(home.file(spec["graphs"][name]["file"]), provider) for name in GRAPHS}
             for name in GRAPHS:
-                _check_graph(name, sessions[name], spec["graphs"][name], where)
+                check_graph(name, sessions[name], spec["graphs"][name], where)
             return cls(sessions, spec)
         except (KeyError, TypeError, ValueError, ArrayError) as error:
             raise PolicyError(f"{where}: not a usable policy ({error!r}); train the home again") from error
@@ -263,34 +259,6 @@ def _per_agent(name: str, values: Sequence[Item] | None, count: int) -> Sequence
     if len(values) != count:
         raise PolicyError(f"{name}: {len(values)} entries for {count} agents, want one each")
     return values
-
-
-def _check_fit(spec: Mapping[str, Any], home: "Home", where: str) -> None:
-    """Refuse a policy made for another body or another kind of perception."""
-    if spec["format"] != POLICY_FORMAT or set(GRAPHS) - set(spec["graphs"]):
-        raise PolicyError(f"{where}: want format {POLICY_FORMAT} with the graphs {', '.join(GRAPHS)}")
-    joints, channels = list(home.skeleton.joint_names), list(patch_channels(home.perception))
-    if list(spec["joint_names"]) != joints:
-        raise PolicyError(f"{where}: joint order {spec['joint_names']}, the home's skeleton has {joints}")
-    if list(spec["channels"]) != channels:
-        raise PolicyError(f"{where}: perceives {spec['channels']}, the home's volume offers {channels}")
-    for stage in STAGES:
-        levels = spec["schedule"]["levels"][stage]
-        if levels[-1] != 0.0 or any(after >= before for before, after in zip(levels, levels[1:], strict=False)):
-            raise PolicyError(f"{where}: noise levels {levels} of {stage} must fall to 0")
-    for stage, strength in spec["schedule"].get("guidance", {}).items():
-        if stage not in GUIDED or not 0.0 <= float(strength) <= MOST_GUIDANCE:
-            raise PolicyError(f"{where}: guidance {strength} of {stage}, want 0 to {MOST_GUIDANCE:.0f} of {GUIDED}")
-
-
-def _check_graph(name: str, session: Any, entry: Mapping[str, Any], where: str) -> None:
-    """Refuse a graph whose inputs are not those that `policy.json` promises."""
-    found = {node.name: list(node.shape[1:]) for node in session.get_inputs()}
-    if found != {key: list(shape) for key, shape in entry["inputs"].items()}:
-        raise PolicyError(f"{where}: graph {name} takes {found}, promised was {dict(entry['inputs'])}")
-    missing = set(entry["outputs"]) - {node.name for node in session.get_outputs()}
-    if missing:
-        raise PolicyError(f"{where}: graph {name} lacks the outputs {sorted(missing)}")
 
 
 def _open(path: Path, provider: str | None) -> Any:

@@ -32,6 +32,7 @@ FLOORS = [
         "contents",
         "redaction",
     },
+    {"policy_fit"},
     {"policy"},
     {"seam", "sweep", "legs"},
     {"footing", "gait", "wanted"},
@@ -51,7 +52,7 @@ FLOORS = [
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ALLOWED = {
     "reconstruction": {room for floor in FLOORS[:7] for room in floor} - {"perception", "plan", "denoising", "physics"},
-    "models": {room for floor in FLOORS[:8] for room in floor} - {"physics", "rendering", "video"},
+    "models": {room for floor in FLOORS[:9] for room in floor} - {"physics", "rendering", "video"},
 }
 ENGINES = {"pybullet": {"physics"}, "onnxruntime": {"policy", "doctor"}, "pyrender": {"rendering"}}
 TORCH_ROOMS = {"models", "reconstruction"}

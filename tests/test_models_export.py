@@ -13,7 +13,7 @@ import torch
 from torch_sessions import torch_policy
 from toy_recon import write_toy_recon
 
-from ats_sim.denoising import STAGES, Normalisation
+from ats_sim.denoising import GRAPHS, STAGES, Normalisation
 from ats_sim.errors import HomeError, PolicyError, TrainingError
 from ats_sim.files import read_json, write_json
 from ats_sim.home import Home, seal_home
@@ -25,7 +25,7 @@ from ats_sim.models.onnx_export import OUTPUTS, example_inputs, graph_inputs, ro
 from ats_sim.models.training import Lesson, build, prepare, train
 from ats_sim.models.windows import perception_at
 from ats_sim.perception import patch_channels
-from ats_sim.policy import GRAPHS, Policy, policy_problems
+from ats_sim.policy import Policy, policy_problems
 
 TINY = TrainConfig(steps=4, batch=2, path_width=8, pose_width=8, threads=1, ablate=("observer",), learning_rate=0.03)
 

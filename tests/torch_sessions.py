@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from ats_sim.arrays import Array
-from ats_sim.denoising import STAGES, Normalisation, falling_levels
+from ats_sim.denoising import GRAPHS, STAGES, Normalisation, falling_levels
 from ats_sim.manifest import POLICY_FORMAT
 from ats_sim.models.hierarchy import Behaviour
 from ats_sim.models.onnx_export import CALLS, OUTPUTS, graph_inputs
-from ats_sim.policy import GRAPHS, Policy
+from ats_sim.policy import Policy
 
 
 class TorchSession:

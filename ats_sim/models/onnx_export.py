@@ -16,7 +16,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from ats_sim.denoising import GUIDE_NAMES, STAGES, Normalisation, falling_levels
+from ats_sim.denoising import GRAPHS, GUIDE_NAMES, STAGES, Normalisation, falling_levels
 from ats_sim.files import write_json
 from ats_sim.graph_metadata import without_metadata
 from ats_sim.manifest import POLICY_FORMAT
@@ -24,7 +24,6 @@ from ats_sim.models.control_unet import GuidedUNet, block_shapes
 from ats_sim.models.encoders import CODE, MAP_CHANNELS
 from ats_sim.models.hierarchy import Behaviour
 from ats_sim.perception import FUTURE, PAST, PATCH_CELL, PATCH_SHAPE
-from ats_sim.policy import GRAPHS
 from ats_sim.progress import track
 
 MAX_EXPORT_BATCH = 1024
