@@ -1,6 +1,6 @@
 """How many pictures a second, beside other renderers on the same home in the same run.
 
-    python -m benchmarks.rendering --peers-python /tmp/peers/bin/python --json rendering.json
+    python -m benchmarks.rendering --peers-python peers/bin/python --json rendering.json
 
 The home is the bundled one, its faces split until there are 50,000; the agent is bent anew for every frame; cameras are
 where the real observer looked from. Every renderer runs in a process of its own, in turns, so that a busy machine is

@@ -1,6 +1,6 @@
 """The whole simulator in numbers, peers beside it in the same run; each row can be run alone.
 
-    python -m benchmarks.simulator --peers-python /tmp/peers/bin/python --json simulator.json
+    python -m benchmarks.simulator --peers-python peers/bin/python --json simulator.json
     python -m benchmarks.simulator single vector
 
 Every case runs in a process of its own on pinned cores, in turns, so that a busy machine is busy for all of them;
