@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ats_sim.geometry import rigid
+from ats_sim.reconstruction import processes
 from ats_sim.reconstruction.capture.format import Capture, Video
 from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.registration import placement
@@ -62,18 +63,18 @@ def test_two_processes_place_videos_and_grow_the_map_as_one_does(
 ) -> None:
     capture = Capture.open(write_capture(tmp_path / "c", foreign=True))
     placed_here: list[str] = []
-    original = placement.place_video
+    original = placement.prepare
 
-    def spied(scene: object, video: Video, *rest: object) -> object:
+    def spied(video: Video, *rest: object) -> object:
         placed_here.append(video.name)
-        return original(scene, video, *rest)  # type: ignore[arg-type]
+        return original(video, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(placement, "place_video", spied)
+    monkeypatch.setattr(placement, "prepare", spied)
     one = register(capture, SERIAL).videos
     assert placed_here[:3] == ["v00", "v01", "v02"]
     placed_here.clear()
     monkeypatch.setattr(placement, "WORTH_PROCESSES", 0)
-    monkeypatch.setattr(placement, "can_spawn", lambda: True)  # tests run by xdist seem to have no main script
+    monkeypatch.setattr(processes, "can_spawn", lambda: True)  # tests run by xdist seem to have no main script
     two = register(capture, replace(SERIAL, workers=2)).videos
     # Only the stranger, tried again by itself, was not worth a process.
     assert placed_here == ["v02"]

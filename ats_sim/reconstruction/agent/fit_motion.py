@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from ats_sim.reconstruction.agent.fit import fit, frames_of, result, start_poses
 from ats_sim.reconstruction.agent.observations import Sightings
 from ats_sim.reconstruction.agent.template import Shape
 from ats_sim.reconstruction.config import ReconstructConfig
-from ats_sim.reconstruction.processes import can_spawn
+from ats_sim.reconstruction.processes import side_by_side
 
 MOTION_STEPS = {"fast": 50, "default": 100, "full": 200}
 WINDOW = 48
@@ -46,19 +45,12 @@ def fit_motions(
     body: TorchBody, shape: Shape, jobs: list[MotionJob], config: ReconstructConfig
 ) -> Iterator[tuple[MotionJob, Motion]]:
     """Fit all jobs and yield each with its motion, in the order given; on the CPU as many at once as `workers`."""
-    workers = min(config.workers, len(jobs)) if config.device == "cpu" and can_spawn() else 1
+    work = partial(fit_motion, body, shape=shape, config=config)
+    workers = config.workers if config.device == "cpu" else 1
     with steps(sum(_windows(job) for job in jobs), "agent motion") as bar:
-        if workers == 1:
-            for job in jobs:
-                yield job, fit_motion(body, job, shape, config)
-                bar.advance(_windows(job))
-            return
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-            futures = [pool.submit(fit_motion, body, job, shape, config) for job in jobs]
-            for future, job in zip(futures, jobs, strict=True):
-                yield job, future.result()
-                bar.advance(_windows(job))
+        for job, motion in zip(jobs, side_by_side(work, jobs, workers), strict=True):
+            yield job, motion
+            bar.advance(_windows(job))
 
 
 def fit_motion(body: TorchBody, job: MotionJob, shape: Shape, config: ReconstructConfig) -> Motion:
@@ -83,10 +75,3 @@ def fit_motion(body: TorchBody, job: MotionJob, shape: Shape, config: Reconstruc
 
 def _windows(job: MotionJob) -> int:
     return -(-len(job.sightings.frames) // WINDOW)
-
-
-def _one_thread() -> None:
-    """Several threads in several processes only wait for each other."""
-    import torch
-
-    torch.set_num_threads(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from ats_sim.errors import ReconstructionError
 from ats_sim.files import atomic_path, write_json
 from ats_sim.gltf import write_agent
 from ats_sim.mesh import SkinnedMesh
+from ats_sim.progress import steps
 from ats_sim.reconstruction.agent.body import TorchBody, shaped
 from ats_sim.reconstruction.agent.fit import fit, frames_of, result, start_poses
 from ats_sim.reconstruction.agent.fit_motion import MotionJob, fit_motions
@@ -23,6 +25,7 @@ from ats_sim.reconstruction.agent.root_track import best_scale, track_root
 from ats_sim.reconstruction.agent.segmentation import segment_video
 from ats_sim.reconstruction.agent.shape import PosedFrames, colored
 from ats_sim.reconstruction.agent.template import Shape, neutral_shape, quadruped_template
+from ats_sim.reconstruction.processes import side_by_side
 from ats_sim.reconstruction.scene.raycast import Raycaster
 
 if TYPE_CHECKING:
@@ -80,13 +83,8 @@ def reconstruct_agent(
     Raises:
         ReconstructionError: If the agent was found in no video.
     """
-    rng = np.random.default_rng(config.seed)
     caster = Raycaster(scene.mesh)
-    evidence = [
-        _look(capture.video(name), registered, scene, caster, config, output, rng)
-        for name, registered in cameras.videos.items()
-        if registered.accepted and any(video.name == name for video in capture.videos)
-    ]
+    evidence = _look_at_all(capture, cameras, scene, caster, config, output)
     found = [one for one in evidence if one.sightings.seen.sum() >= 3]
     if not found:
         raise ReconstructionError(
@@ -94,7 +92,7 @@ def reconstruct_agent(
             "give masks, or check that the walkthrough shows the home without the agent"
         )
     body = TorchBody(quadruped_template(), config.device)
-    shape, fitted, residual = _fit_all(body, found, caster, scene.floor_height, config, rng)
+    shape, fitted, residual = _fit_all(body, found, caster, scene.floor_height, config)
     skinned = colored(shaped(body, shape), [_posed(one, fitted[one.video.name]) for one in found])
     motions = {one.video.name: _motion(one, fitted.get(one.video.name), skinned) for one in evidence}
     agent = AgentReconstruction(skinned, motions, _metrics(motions, residual))
@@ -102,16 +100,31 @@ def reconstruct_agent(
     return agent
 
 
+def _look_at_all(
+    capture: Capture, cameras: Cameras, scene: SceneMap, caster: Raycaster, config: ReconstructConfig, output: Path
+) -> list[_Evidence]:
+    """What every accepted video shows of the agent."""
+    names = {video.name for video in capture.videos}
+    wanted = [name for name, video in cameras.videos.items() if video.accepted and name in names]
+    jobs = [(index, capture.video(name), cameras.videos[name]) for index, name in enumerate(wanted)]
+    work = partial(_look, scene=scene, caster=caster, config=config, output=output)
+    evidence = []
+    with steps(len(jobs), "agent in videos") as bar:
+        for one in side_by_side(work, jobs, config.workers):
+            evidence.append(one)
+            bar.advance()
+    return evidence
+
+
 def _look(
-    video: Video,
-    registered: RegisteredVideo,
+    job: tuple[int, Video, RegisteredVideo],
     scene: SceneMap,
     caster: Raycaster,
     config: ReconstructConfig,
     output: Path,
-    rng: np.random.Generator,
 ) -> _Evidence:
     """Masks and sightings of one video."""
+    index, video, registered = job
     frames = chosen_frames(registered.times, registered.registered)
     cameras = registered.T_world_camera
     if config.masks and video.has_masks:
@@ -119,6 +132,7 @@ def _look(
     else:
         masks = segment_video(video, frames, cameras, caster, scene.volume, scene.floor_height)
         _write_masks(output / "agent_masks" / video.name, masks)
+    rng = np.random.default_rng([config.seed, index])
     return _Evidence(video, registered, masks, gather(video, frames, masks, cameras, rng))
 
 
@@ -128,19 +142,17 @@ def _fit_all(
     caster: Raycaster,
     floor: float,
     config: ReconstructConfig,
-    rng: np.random.Generator,
 ) -> tuple[Shape, dict[str, _Fitted], float]:
     """The shared shape from the best-seen stretches, then every video's motion with that shape."""
     template = body.template
-    scale = best_scale([one.sightings for one in found], template, rng)
-    states = {one.video.name: _start(one, template, scale, caster, floor) for one in found}
+    scale = best_scale([one.sightings for one in found], template, np.random.default_rng(config.seed))
+    states = _starts(found, template, scale, caster, floor, config)
     shape = _fit_shape(body, found, states, neutral_shape(template, scale), config)
-    fitted_body = shaped(body, shape)
+    again = _starts(found, shaped(body, shape), 1.0, caster, floor, config)
     jobs = []
     for one in found:
-        state = _start(one, fitted_body, 1.0, caster, floor)
-        state.joint_rotations = states[one.video.name].joint_rotations
-        jobs.append(MotionJob(one.video.name, one.sightings, state.T_world_root, state.joint_rotations, state.support))
+        name, state = one.video.name, again[one.video.name]
+        jobs.append(MotionJob(name, one.sightings, state.T_world_root, states[name].joint_rotations, state.support))
     residuals = []
     for job, (roots, joints, residual) in fit_motions(body, shape, jobs, config):
         states[job.name] = _Fitted(roots, joints, job.support)
@@ -148,10 +160,20 @@ def _fit_all(
     return shape, states, float(np.mean(residuals))
 
 
-def _start(one: _Evidence, mesh: SkinnedMesh, scale: float, caster: Raycaster, floor: float) -> _Fitted:
-    roots = track_root(one.sightings, mesh, scale).T_world_root
-    joints = np.zeros((len(roots), mesh.skeleton.num_joints, 3))
-    return _Fitted(roots, joints, support_heights(roots[:, :3, 3], caster, floor))
+def _starts(
+    found: list[_Evidence], mesh: SkinnedMesh, scale: float, caster: Raycaster, floor: float, config: ReconstructConfig
+) -> dict[str, _Fitted]:
+    """Where the fit of every video's frames starts: roots by the standing body, joints at rest."""
+    starts = {}
+    work = partial(track_root, body=mesh, scale=scale)
+    with steps(sum(len(one.sightings.frames) for one in found), "agent headings") as bar:
+        tracks = side_by_side(work, [one.sightings for one in found], config.workers)
+        for one, track in zip(found, tracks, strict=True):
+            roots = track.T_world_root
+            joints = np.zeros((len(roots), mesh.skeleton.num_joints, 3))
+            starts[one.video.name] = _Fitted(roots, joints, support_heights(roots[:, :3, 3], caster, floor))
+            bar.advance(len(roots))
+    return starts
 
 
 def support_heights(places: Array, caster: Raycaster, floor: float) -> Array:

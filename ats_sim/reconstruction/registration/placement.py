@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
-import cv2
 import numpy as np
 
 from ats_sim.arrays import Array
@@ -14,7 +12,7 @@ from ats_sim.geometry import inverse
 from ats_sim.progress import Steps
 from ats_sim.reconstruction.capture.format import Video
 from ats_sim.reconstruction.config import ReconstructConfig
-from ats_sim.reconstruction.processes import can_spawn
+from ats_sim.reconstruction.processes import side_by_side
 from ats_sim.reconstruction.registration.cameras import RegisteredVideo
 from ats_sim.reconstruction.registration.growth import Growth
 from ats_sim.reconstruction.registration.known_map import Map
@@ -35,19 +33,16 @@ def place_videos(
 ) -> Iterator[tuple[str, RegisteredVideo, Growth | None]]:
     """Place every video and yield its name, its cameras and, where accepted, what it adds to the map, in the order
     given; on the CPU as many at once as `workers`, with equal results. `progress` advances by two steps a frame."""
-    alone = config.device != "cpu" or len(videos) < 2 or sum(map(len, videos)) < WORTH_PROCESSES
-    workers = 1 if alone or not can_spawn() else min(config.workers, len(videos))
-    if workers == 1:
+    alone = config.device != "cpu" or config.workers < 2 or len(videos) < 2
+    if alone or sum(map(len, videos)) < WORTH_PROCESSES:
         for video in videos:
             yield video.name, *place_video(scene, video, config, progress)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(scene, config)) as pool:
-        futures = [pool.submit(_place_here, video) for video in videos]
-        for video, future in zip(videos, futures, strict=True):
-            yield video.name, *future.result()
-            if progress is not None:
-                progress.advance(2 * len(video))
+    work = partial(place_video, scene, config=config)
+    for video, found in zip(videos, side_by_side(work, videos, config.workers), strict=True):
+        yield video.name, *found
+        if progress is not None:
+            progress.advance(2 * len(video))
 
 
 def place_video(
@@ -59,21 +54,6 @@ def place_video(
     if progress is not None:
         progress.advance(len(video))
     return found, Growth.of(prepared, found) if found.accepted else None
-
-
-_here: list[tuple[Map, ReconstructConfig]] = []
-"""Of a process that places videos: the map and the options, given once."""
-
-
-def _begin(scene: Map, config: ReconstructConfig) -> None:
-    # Several threads in several processes only wait for each other.
-    cv2.setNumThreads(1)
-    _here.append((scene, config))
-
-
-def _place_here(video: Video) -> tuple[RegisteredVideo, Growth | None]:
-    scene, config = _here[-1]
-    return place_video(scene, video, config)
 
 
 def _register_video(scene: Map, prepared: Prepared, config: ReconstructConfig) -> RegisteredVideo:

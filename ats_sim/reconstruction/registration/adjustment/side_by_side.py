@@ -8,10 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol
 
-import cv2
-
 from ats_sim.progress import Steps
-from ats_sim.reconstruction.processes import can_spawn
+from ats_sim.reconstruction.processes import can_spawn, use_one_thread
 from ats_sim.reconstruction.registration.adjustment.moving import Mover, Round
 from ats_sim.reconstruction.registration.adjustment.strand import Strand
 
@@ -65,8 +63,7 @@ _mover: list[Mover] = []
 
 
 def _begin(mover: Mover) -> None:
-    # Several threads in several processes only wait for each other.
-    cv2.setNumThreads(1)
+    use_one_thread()
     _mover.append(mover)
 
 
