@@ -28,7 +28,7 @@ class MakeHome:
 
     work: Path = Path("out/home")
     """Folder for the capture, the reconstruction and the trained home."""
-    videos: int = 28
+    videos: int = 72
     """Videos of the animal."""
     seconds: float = 60.0
     """Length of each video."""
