@@ -4,7 +4,8 @@
 
     ablations   synthesized homes (8 videos of 30 s at 192x144, other light and furniture, drifting odometry), by seed
     rooms DATA  the same methods on a capture with ground truth
-    peers DATA  each frame by itself with OpenCV, pycolmap and small_gicp on the frames of a capture
+    peers DATA  each frame by itself with OpenCV, pycolmap and small_gicp on the frames of a capture, and pycolmap's
+                structure from motion on all pictures together
     conditions  no odometry; no walkthrough; a video of another home; a room that is its own mirror image
     stress      exposure, colour of light, something in the way, moved furniture: a row a setting
     scaling     2, 4, 8 and more videos: CPU and wall seconds, peak memory
@@ -46,6 +47,7 @@ from benchmarks.registration_captures import Change, Light, Occluder, changed, m
 from benchmarks.registration_methods import FULL, METHODS, Bench
 from benchmarks.registration_peers import Poses, by_gicp, by_opencv, by_pycolmap, landmark_matches
 from benchmarks.registration_rows import COLUMNS, Column, Row, Rows, cpu_seconds, peak_megabytes, scored, show, truth_of
+from benchmarks.registration_sfm import by_sfm
 
 USUAL = ("classical", "full")
 PEER_COLUMNS: tuple[Column, ...] = (
@@ -85,6 +87,7 @@ def main() -> None:
         command = commands.add_parser(name, parents=[common])
         command.add_argument("data", type=Path)
         command.add_argument("--pycolmap", help="python that has pycolmap")
+        command.add_argument("--every", type=int, default=1, help="structure from motion of every such frame")
     commands.add_parser("conditions", parents=[common]).add_argument("--only", nargs="+")
     stress = commands.add_parser("stress", parents=[common])
     stress.add_argument("--curves", nargs="+", default=[*STRESS, "pieces moved"])
@@ -147,9 +150,15 @@ def peers(options: argparse.Namespace, rows: Rows) -> None:
         poses, cpu = by_pycolmap(options.pycolmap, capture, matches, scratch)
         return {**frame_scores(capture, poses), "cpu_s": shared + cpu}
 
+    def sfm() -> Row:
+        poses, cpu = by_sfm(options.pycolmap, capture, options.every, scratch)
+        return {**frame_scores(capture, poses, options.every), "cpu_s": cpu}
+
     out = [rows.get(table, "SIFT, OpenCV PnP-RANSAC", 0, lambda: timed(opencv))]
     if options.pycolmap:
         out.append(rows.get(table, "SIFT, pycolmap absolute pose", 0, colmap))
+        thinned = "" if options.every == 1 else f", every {options.every}th frame"
+        out.append(rows.get(table, f"pycolmap, structure from motion{thinned}", 0, sfm))
     out.append(rows.get(table, "the first, then small_gicp", 0, lambda: timed(lambda: by_gicp(capture, opencv()))))
     bench = Bench(capture, options.work / "placed" / capture.folder.name, options.preset)
     for name in options.methods or USUAL:
@@ -166,11 +175,13 @@ def _own_frames(bench: Bench, method: str) -> Row:
     return {**frame_scores(bench.capture, poses), "cpu_s": cpu}
 
 
-def frame_scores(capture: Capture, poses: Poses) -> Row:
-    """Errors over the frames that have a pose; a lost one counts as wrong only in the recall."""
-    found = [T for v in capture.videos for T in poses[v.name] if T is not None]
-    true = [t for v in capture.videos for t, T in zip(truth_of(v), poses[v.name], strict=True) if T is not None]
-    frames = sum(len(video) for video in capture.videos)
+def frame_scores(capture: Capture, poses: Poses, every: int = 1) -> Row:
+    """Errors over the frames (or every so many) that have a pose; a lost one counts as wrong only in the recall."""
+    pairs = [pair for v in capture.videos for pair in zip(truth_of(v)[::every], poses[v.name], strict=True)]
+    true, found = [t for t, T in pairs if T is not None], [T for _, T in pairs if T is not None]
+    frames = len(pairs)
+    if not found:
+        return {"frames": frames, "lost": frames, "recall": 0.0}
     errors = camera_errors(np.stack(found), np.stack(true))
     good = (errors["centre_m"] < 0.05) & (errors["rotation_deg"] < 5.0)
     row: Row = {"frames": frames, "lost": frames - len(found), "recall": float(good.sum() / frames)}

@@ -12,8 +12,10 @@ import pytest
 from ats_sim.geometry import exp_so3, rigid
 from ats_sim.reconstruction.capture.format import Capture
 from ats_sim.reconstruction.registration.cameras import RegisteredVideo
+from benchmarks.registration import frame_scores
 from benchmarks.registration_captures import Light, Occluder, changed, symmetric_room
 from benchmarks.registration_rows import Row, Rows, scored
+from benchmarks.registration_sfm import pairs
 from tests.toy_room import write_capture
 
 
@@ -102,3 +104,20 @@ def test_the_symmetric_room_looks_the_same_after_half_a_turn(tmp_path: Path) -> 
     assert (depth > 0).all() and np.abs(depth - other).max() < 1e-3
     assert np.abs(rgb.astype(int) - painted).mean() < 1.0
     assert np.abs(video.depth(7) - depth).max() < 2e-3
+
+
+def test_frames_that_other_programs_lose_count_in_the_recall_alone(capture: Capture) -> None:
+    truths = {v.name: v.ground_truth["T_world_camera"] for v in capture.videos if v.ground_truth is not None}
+    some = {name: [T if i else None for i, T in enumerate(poses[::2])] for name, poses in truths.items()}
+    row = frame_scores(capture, some, every=2)
+    assert row["frames"] == 6 and row["lost"] == 2 and row["recall"] == pytest.approx(4 / 6)
+    assert row["centre_m"] == pytest.approx(0.0) and row["rotation_deg"] == pytest.approx(0.0, abs=1e-4)
+    nothing = frame_scores(capture, {name: [None] * len(poses) for name, poses in truths.items()})
+    assert nothing == {"frames": 10, "lost": 10, "recall": 0.0}
+
+
+def test_pictures_of_videos_are_matched_with_each_other_through_time_and_with_the_whole_walkthrough() -> None:
+    chosen = {"scan": [0, 5, 9], "v00": [0, 2], "v01": [0]}
+    matched = pairs("scan", chosen)
+    assert len(set(matched)) == len(matched) == 3 + 1 + 3 * 3
+    assert ("v00/00000.png", "v00/00002.png") in matched and ("v01/00000.png", "scan/00009.png") in matched
