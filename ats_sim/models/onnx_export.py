@@ -34,8 +34,8 @@ PERSISTENCE_S = 1.0
 ones it dithers (benchmarks/RESULTS.md)."""
 GUIDANCE: Mapping[str, float] = {"goal": 1.5}
 """Per stage, how much more strongly than it learned a mind answers to the observer (classifier-free guidance, ATS
-section 3.3). What is learned comes out somewhat weak: at 1.5 the bundled animal startles nearly as the recorded one does
-(benchmarks/RESULTS.md). Paths answer through their goals: to guide them too costs a third more."""
+section 3.3). What is learned comes out somewhat weak: at 1.5 the bundled animal startles nearly as much as the recorded
+one (benchmarks/RESULTS.md). Paths answer through their goals: to guide them too costs a third more."""
 OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "scene": ("scene_code", "scene_map"),
     "history": ("observer_code", "past_code"),

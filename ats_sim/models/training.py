@@ -84,11 +84,13 @@ def train(recon: Path, output: Path, config: TrainConfig | None = None, resume: 
         "few_windows": int(len(lesson.train_windows) < ENOUGH_WINDOWS),
         "parameters": sum(p.numel() for p in learner.networks.parameters()),
         "steps": learner.step,
-        "seconds": round(time.monotonic() - began, 1),
         **{f"loss_{name}": value for name, value in report.items()},
     }
+    learned = time.monotonic() - began
     scores = _export(output, lesson, learner, maker, config, summary)
     summary |= {f"test_{name}": value for name, value in scores.items()}
+    # Of this run alone, which may have gone on from a checkpoint: no fact about the home.
+    summary["seconds"] = round(learned, 1)
     write_json(work / "report.json", {"summary": summary, "loss_curve": _read_log(work / "log.jsonl")})
     return summary
 
