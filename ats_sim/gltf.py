@@ -4,7 +4,6 @@ glTF is y-up, ats-sim z-up. The change of axes happens here and only here, as a 
 joint frames, poses): x stays, z becomes y, y becomes -z. So the files are plain glTF that any viewer opens upright.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ from ats_sim.arrays import Array, checked
 from ats_sim.errors import ArrayError, HomeError
 from ats_sim.geometry import exp_so3, inverse, log_so3, matrix_from_quaternion, quaternion_from_matrix, rigid
 from ats_sim.glb import ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER, GlbReader, GlbWriter
+from ats_sim.gltf_colors import decode_colors, decode_picture, encode_colors, encode_picture
 from ats_sim.mesh import SkinnedMesh, TriangleMesh
 from ats_sim.skeleton import Skeleton
 
-MAX_TEXTURE_SIDE = 8192
 MAX_KEYS = 2_000_000
 BIND_TOLERANCE = 1e-3
 Y_UP: Array = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -144,9 +143,7 @@ def _write_attributes(writer: GlbWriter, mesh: TriangleMesh, normals: bool = Fal
     if mesh.uv is not None:
         attributes["TEXCOORD_0"] = writer.array(mesh.uv, target=ARRAY_BUFFER)
     if mesh.colors is not None:
-        linear = np.ones((len(points), 4))
-        linear[:, :3] = _linear_from_srgb(mesh.colors / 255.0)
-        colors = np.round(linear * 65535).astype(np.uint16)
+        colors = encode_colors(mesh.colors)
         attributes["COLOR_0"] = writer.array(colors, target=ARRAY_BUFFER, normalized=True)
     return attributes
 
@@ -157,7 +154,7 @@ def _write_surface(
     indices = mesh.faces.reshape(-1).astype(np.uint32)
     shading: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 1.0}
     if mesh.texture is not None:
-        data = _encode_picture(mesh.texture, texture_format)
+        data = encode_picture(mesh.texture, texture_format)
         writer.add("images", {"mimeType": f"image/{texture_format}", "bufferView": writer.view(data)})
         writer.add("textures", {"source": 0})
         shading["baseColorTexture"] = {"index": 0}
@@ -184,11 +181,10 @@ def _read_mesh(reader: GlbReader, index: object) -> tuple[TriangleMesh, dict[str
         raise HomeError(f"{reader.path}: {len(faces)} indices up to {faces.max()} for {len(points)} vertices")
     colors = uv = texture = None
     if "COLOR_0" in attributes:
-        stored = reader.array(attributes["COLOR_0"], "VEC4", (np.uint16,))[:, :3] / 65535.0
-        colors = np.round(_srgb_from_linear(stored) * 255.0).astype(np.uint8)
+        colors = decode_colors(reader.array(attributes["COLOR_0"], "VEC4", (np.uint16,)))
     if "TEXCOORD_0" in attributes and reader.document.get("images"):
         uv = reader.array(attributes["TEXCOORD_0"], "VEC2", (np.float32,))
-        texture = _decode_picture(reader, reader.entry("images", 0))
+        texture = decode_picture(reader.view(reader.entry("images", 0)["bufferView"]), reader.path)
     mesh = TriangleMesh(points.astype(np.float32), faces.reshape(-1, 3).astype(np.int32), colors, uv, texture)
     return mesh, attributes
 
@@ -279,32 +275,3 @@ def _continuous(quaternions: Array) -> Array:
     dots = (quaternions[1:] * quaternions[:-1]).sum(-1)
     signs = np.cumprod(np.where(dots < 0, -1.0, 1.0), axis=0)
     return np.concatenate([quaternions[:1], quaternions[1:] * signs[..., None]])
-
-
-def _linear_from_srgb(values: Array) -> Array:
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def _srgb_from_linear(values: Array) -> Array:
-    return np.where(values <= 0.0031308, values * 12.92, 1.055 * np.maximum(values, 1e-9) ** (1 / 2.4) - 0.055)
-
-
-def _encode_picture(picture: Array, kind: str) -> bytes:
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, kind.upper(), **({"quality": 90} if kind == "jpeg" else {}))
-    return stream.getvalue()
-
-
-def _decode_picture(reader: GlbReader, entry: dict[str, Any]) -> Array:
-    from PIL import Image
-
-    data = reader.view(entry["bufferView"])
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
-            if max(picture.size) > MAX_TEXTURE_SIDE:
-                raise HomeError(f"{reader.path}: texture of {picture.size} pixels, want at most {MAX_TEXTURE_SIDE}")
-            return np.array(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise HomeError(f"{reader.path}: its texture cannot be decoded ({error})") from error

@@ -13,7 +13,7 @@ FLOORS = [
     {"geometry"},
     {"skeleton"},
     {"mesh", "volume", "graph_metadata"},
-    {"glb", "gltf", "bundle", "collision", "rig", "manifest", "recorded", "plain_colors"},
+    {"glb", "gltf", "gltf_colors", "bundle", "collision", "rig", "manifest", "recorded", "plain_colors"},
     {"home"},
     {
         "perception",
