@@ -18,7 +18,8 @@ import tyro
 
 from ats_sim import __version__, arguments
 from ats_sim.envs.closed_loop_config import ClosedLoopConfig
-from ats_sim.errors import AtsError, ConfigError
+from ats_sim.errors import ConfigError
+from ats_sim.exit_codes import BAD_INPUT, OK, PROBLEMS, guarded, refuse
 from ats_sim.files import write_json
 from ats_sim.models.config import TrainConfig
 from ats_sim.play.options import PlayOptions
@@ -27,7 +28,6 @@ from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.redact_options import RedactOptions
 from ats_sim.viewer.options import ViewOptions
 
-OK, PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 T = TypeVar("T")
 Flat = Annotated[T, tyro.conf.arg(name="")]
 Place = Annotated[T, tyro.conf.Positional]
@@ -258,8 +258,8 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"ats-sim {__version__}")
         return OK
     if given[0] not in VERBS:
-        return _refuse(f"no verb {given[0]!r}; there are {', '.join(VERBS)} (see ats --help)")
-    return _guarded(given[0], given[1:])
+        return refuse(f"no verb {given[0]!r}; there are {', '.join(VERBS)} (see ats --help)")
+    return _run(given[0], given[1:])
 
 
 def overview() -> str:
@@ -271,31 +271,12 @@ def overview() -> str:
     )
 
 
-def _guarded(name: str, words: Sequence[str]) -> int:
+def _run(name: str, words: Sequence[str]) -> int:
     verb = VERBS[name]
     about = f"{(verb.run.__doc__ or '').split('Args:')[0].strip()}\n\nExample: {verb.example}"
     # Help is about the whole verb: after some arguments tyro would leave those out of the usage line.
     given = ["--help"] if {"-h", "--help"} & set(words) else list(words)
-    try:
-        return tyro.cli(verb.run, prog=f"ats {name}", args=given, description=about)
-    except AtsError as error:
-        return _refuse(str(error))
-    except ModuleNotFoundError as error:
-        return _refuse(f"`ats {name}` needs the package {error.name!r}: pip install 'ats-sim[train]'")
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; without this Python complains again at exit.
-        sys.stdout = None  # type: ignore[assignment]
-        return OK
-    except OSError as error:
-        return _refuse(f"{error.filename or name}: {error.strerror or error}")
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return INTERRUPTED
-
-
-def _refuse(message: str) -> int:
-    print(f"ats: {message}", file=sys.stderr)
-    return BAD_INPUT
+    return guarded(name, lambda: tyro.cli(verb.run, prog=f"ats {name}", args=given, description=about))
 
 
 def _show(summary: Any, following: str | None = None) -> int:
