@@ -6,12 +6,12 @@ smallest of interpolated distances is never less than the interpolated smallest,
 """
 
 import math
-import weakref
 from dataclasses import dataclass
 
 import numpy as np
 
 from ats_sim.arrays import Array
+from ats_sim.remembered import remembered
 from ats_sim.volume import OUTSIDE_DISTANCE, PerceptionVolume
 
 STEP_UP = 0.25
@@ -129,13 +129,7 @@ class FloorMaps:
         return FlatMap(values, self._low, self._cell, outside)
 
 
-# Worlds of one home share its maps; an entry dies with its volume.
-_MAPS: "weakref.WeakKeyDictionary[PerceptionVolume, FloorMaps]" = weakref.WeakKeyDictionary()
-
-
+@remembered
 def floor_maps(volume: PerceptionVolume) -> FloorMaps:
-    """The maps of a home."""
-    maps = _MAPS.get(volume)
-    if maps is None:
-        maps = _MAPS[volume] = FloorMaps(volume)
-    return maps
+    """The maps of a home, made once."""
+    return FloorMaps(volume)

@@ -6,7 +6,6 @@ A body is shifted as a whole, which keeps its pose as the mind drew it.
 """
 
 import math
-import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.home import Home
 from ats_sim.legs import Legs
+from ats_sim.remembered import remembered
 from ats_sim.skeleton import Skeleton
 from ats_sim.volume import PerceptionVolume
 
@@ -176,12 +176,7 @@ def _sole(home: Home, feet: Array) -> float:
     return float(np.clip(usual, LEAST_SOLE, MOST_SOLE))
 
 
-# Worlds of one home share what is measured on it; an entry dies with its home.
-_FOOTINGS: "weakref.WeakKeyDictionary[Home, Footing]" = weakref.WeakKeyDictionary()
-
-
+@remembered
 def footing_of(home: Home) -> Footing:
     """The footing of a home, measured once."""
-    if home not in _FOOTINGS:
-        _FOOTINGS[home] = Footing.of(home)
-    return _FOOTINGS[home]
+    return Footing.of(home)

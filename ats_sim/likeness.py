@@ -1,7 +1,6 @@
 """Whether the observer moves as the one who filmed did: the animal learned from that person, and from nobody else."""
 
 import math
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -11,6 +10,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.home import Home
 from ats_sim.recorded import HZ, Recording
+from ats_sim.remembered import remembered
 
 LOW, HIGH = 1.0, 99.0  # percentiles; what lies beyond them was as good as never filmed
 HABITS = 4
@@ -85,12 +85,7 @@ def _range(values: Array) -> tuple[float, float]:
     return float(low) - SLACK, float(high) + SLACK
 
 
-# Worlds of one home share what its recordings say; an entry dies with its home.
-_LIKENESSES: "weakref.WeakKeyDictionary[Home, ObserverLikeness | None]" = weakref.WeakKeyDictionary()
-
-
+@remembered
 def likeness_of(home: Home) -> ObserverLikeness | None:
     """The habits of who filmed a home, learned once; None where it keeps no recordings."""
-    if home not in _LIKENESSES:
-        _LIKENESSES[home] = ObserverLikeness.of(home)
-    return _LIKENESSES[home]
+    return ObserverLikeness.of(home)

@@ -7,7 +7,6 @@ trained on. Nothing in this file looks at a frame later than "now".
 """
 
 import math
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from ats_sim.geometry import (
     rotation_6d_from_matrix,
     transform_points,
 )
+from ats_sim.remembered import remembered
 from ats_sim.volume import PerceptionVolume
 
 HZ = 10
@@ -172,18 +172,8 @@ class _Grid:
     shape: tuple[int, int, int]
 
 
-# Smoothing takes tens of milliseconds, so it is done once per volume; an entry dies with its volume.
-_GRIDS: "weakref.WeakKeyDictionary[PerceptionVolume, _Grid]" = weakref.WeakKeyDictionary()
-
-
+@remembered  # smoothing takes tens of milliseconds
 def _grid(volume: PerceptionVolume) -> _Grid:
-    grid = _GRIDS.get(volume)
-    if grid is None:
-        grid = _GRIDS[volume] = _build_grid(volume)
-    return grid
-
-
-def _build_grid(volume: PerceptionVolume) -> _Grid:
     shape = volume.occupancy.shape
     corner = np.asarray(volume.origin, dtype=np.float64)
     axes = [corner[i] + volume.voxel_size * np.arange(shape[i]) for i in range(3)]

@@ -6,7 +6,6 @@ farthest stage that lies straight ahead. What it makes of the way there stays it
 """
 
 import math
-import weakref
 from functools import lru_cache
 
 import numpy as np
@@ -15,6 +14,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from ats_sim.arrays import Array
 from ats_sim.footing import Footing
+from ats_sim.remembered import remembered
 from ats_sim.sweep import ways_are_free
 
 STEP = 2  # voxels between two places of the map
@@ -124,12 +124,7 @@ class Routes:
         return nearest if gaps[nearest] < 0.25 else None
 
 
-# Agents of one home share its ways; an entry dies with its footing.
-_ROUTES: "weakref.WeakKeyDictionary[Footing, Routes]" = weakref.WeakKeyDictionary()
-
-
+@remembered
 def routes_of(footing: Footing) -> Routes:
     """The ways of a home, mapped when the first animal is sent somewhere."""
-    if footing not in _ROUTES:
-        _ROUTES[footing] = Routes(footing)
-    return _ROUTES[footing]
+    return Routes(footing)

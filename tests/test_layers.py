@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "ats_sim"
 FLOORS = [
-    {"errors", "arrays", "files", "progress", "redact_options"},
+    {"errors", "arrays", "files", "progress", "redact_options", "remembered", "snapshot"},
     {"geometry"},
     {"skeleton"},
     {"mesh", "volume", "graph_metadata"},
@@ -40,7 +40,7 @@ FLOORS = [
     {"course"},
     {"walking"},
     {"agent"},
-    {"planning", "replay", "snapshot"},
+    {"planning", "replay"},
     {"measures", "starts", "reset_options", "moment", "futures"},
     {"opening"},
     {"world"},
