@@ -13,6 +13,7 @@ from ats_sim.perception import FUTURE, PAST, AgentHistory
 from ats_sim.plan import Awareness, Plan
 from ats_sim.seam import Seam
 from ats_sim.sliding import Disc
+from ats_sim.snapshot import own_part
 from ats_sim.stretch import Stretch
 from ats_sim.walking import moved, standing, walked
 
@@ -223,10 +224,10 @@ class Agent:
             "drawn": self.drawn,
             "counts": np.array(counts, dtype=np.int64),
         }
-        stored |= {f"seam_{name}": value for name, value in vars(self._seam).items()}
+        stored |= {f"seam_{name}": value for name, value in self._seam.state().items()}
         stored |= {f"walked_{name}": value for name, value in self._walked.state().items()}
         if self.plan is not None:
-            stored |= {f"plan_{name}": value for name, value in vars(self.plan).items()}
+            stored |= {f"plan_{name}": value for name, value in self.plan.state().items()}
         steering = self.steering
         stored["awareness"] = np.array(list(asdict(steering.awareness).values()))
         stored["guidance"] = np.array(steering.guidance)
@@ -242,16 +243,10 @@ class Agent:
         counts = checked("counts", stored["counts"], (5,), dtype=np.int64)
         self.executed, self.blocked_frames, self.forced_left = (int(count) for count in counts[:3])
         self._must_plan = bool(counts[3])
-        prefix = "walked_"
-        own = {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
-        self._walked = Stretch.from_state(own, joints)
+        self._walked = Stretch.from_state(own_part(stored, "walked_"), joints)
         self._now = int(np.clip(counts[4], 1, self._walked.frames - 1))
-        self._seam = Seam(
-            checked("seam_place", stored["seam_place"], (2, 3)),
-            checked("seam_turn", stored["seam_turn"], (2, 3)),
-            checked("seam_joints", stored["seam_joints"], (2, joints, 3)),
-        )
-        self.plan = _stored_plan(stored, joints) if "plan_path" in stored else None
+        self._seam = Seam.from_state(own_part(stored, "seam_"), joints)
+        self.plan = Plan.from_state(own_part(stored, "plan_"), joints) if "plan_path" in stored else None
         scene, observer, past = (bool(flag) for flag in stored["awareness"])
         self.steering = Steering(
             Awareness(scene, observer, past),
@@ -293,17 +288,3 @@ def _walk_ahead(agents: Sequence[Agent], near: Sequence[Disc] = ()) -> None:
     ahead = walked(first.footing, past, plans, seam, first.executed, count, [near] * len(agents))
     for agent, stretch in zip(agents, past.followed_by(ahead).apart(), strict=True):
         agent._walked, agent._now = stretch, 1
-
-
-def _stored_plan(stored: Mapping[str, Array], joints: int) -> Plan:
-    """The plan in a state; its numbers keep their own precision."""
-    shapes: dict[str, tuple[int | None, ...]] = {
-        "T_world_ego": (4, 4),
-        "goal": (3,),
-        "path": (FUTURE, 3),
-        "root_rotations": (FUTURE, 3, 3),
-        "joint_rotations": (FUTURE, joints, 3),
-        "intention": (None, 3),
-    }
-    parts = {name: stored[f"plan_{name}"] for name in shapes}
-    return Plan(**{name: checked(name, parts[name], shapes[name], dtype=parts[name].dtype) for name in shapes})

@@ -1,6 +1,6 @@
 """Plans: what an agent means to do for the next 5.6 s, and what it may know when it makes one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,6 +44,24 @@ class Plan:
     """(56, J, 3) axis-angle."""
     intention: Array = field(default_factory=lambda: np.zeros((0, 3)))
     """(1 + K, 3) the noise that goal and path were drawn from, world axes; empty where none is to last."""
+
+    def state(self) -> dict[str, Array]:
+        """All arrays by name."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_state(cls, stored: Mapping[str, Array], joints: int) -> "Plan":
+        """Read back what `state` returned, each number in its own precision; KeyError or ArrayError where it is
+        incomplete."""
+        shapes: dict[str, tuple[int | None, ...]] = {
+            "T_world_ego": (4, 4),
+            "goal": (3,),
+            "path": (FUTURE, 3),
+            "root_rotations": (FUTURE, 3, 3),
+            "joint_rotations": (FUTURE, joints, 3),
+            "intention": (None, 3),
+        }
+        return cls(**{name: checked(name, stored[name], shapes[name], dtype=stored[name].dtype) for name in shapes})
 
 
 def plan_from_ego(T_world_ego: Array, goal: Array, path: Array, pose: Array, noise: Array) -> Plan:

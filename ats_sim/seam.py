@@ -4,12 +4,12 @@ A plan starts near, not exactly at, the pose from which it was drawn. The differ
 grows, are carried along and settle like a damped spring, so that neither place nor speed jumps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ats_sim.arrays import Array
+from ats_sim.arrays import Array, checked
 from ats_sim.geometry import exp_so3, log_so3
 from ats_sim.plan import Plan
 
@@ -34,6 +34,16 @@ class Seam:
     def none(cls, num_joints: int) -> "Seam":
         """No difference at all, of one agent."""
         return cls(np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, num_joints, 3)))
+
+    def state(self) -> dict[str, Array]:
+        """All arrays by name."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_state(cls, stored: Mapping[str, Array], joints: int) -> "Seam":
+        """Read back what `state` returned for one agent; KeyError or ArrayError where it is incomplete."""
+        shapes = {"place": (2, 3), "turn": (2, 3), "joints": (2, joints, 3)}
+        return cls(**{name: checked(f"seam_{name}", stored[name], shape) for name, shape in shapes.items()})
 
     @classmethod
     def together(cls, seams: Sequence["Seam"]) -> "Seam":
