@@ -37,6 +37,14 @@ def test_what_shape_alone_proposed_needs_details_that_agree_or_colours_that_fit_
     assert chance.decision == "review" and "9% agree" in chance.reason
 
 
+def test_the_limit_on_details_parts_the_nearest_right_and_wrong_places_that_were_seen() -> None:
+    """Of 126 right and 15 wrong ones in and between three homes whose shape and colours fit."""
+    fits = Track(np.eye(4)[None], np.zeros(1), Verdict(0.94, 0.03, 0.82, 0.98), support=40.0, margin=0.2)
+    assert replace(fits, agreement=0.36).decision == "accept"
+    for wrong in (0.21, 0.24):
+        assert replace(fits, agreement=wrong).decision == "review"
+
+
 def test_details_agree_in_the_right_place_alone(tmp_path: Path) -> None:
     """What is seen there lies where the map has it; shifted by a foot, or of another home, it does by chance only."""
     capture = Capture.open(write_capture(tmp_path / "c", odometry=(True,), foreign=True))
