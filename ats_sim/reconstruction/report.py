@@ -27,6 +27,7 @@ from ats_sim.reconstruction.report_pictures import (
 from ats_sim.reconstruction.scene.fusion import held_out
 from ats_sim.reconstruction.scene.scene_map import SceneMap
 from ats_sim.reconstruction.scores.registration import camera_errors
+from ats_sim.reconstruction.thinning import evenly
 
 FORMAT = "ats-report/1"
 STYLE = (
@@ -177,7 +178,7 @@ def _pictures(video: Video, done: Reconstructed) -> list[str]:
     frames = np.flatnonzero(held_out(np.arange(len(video))) & cameras.registered)
     if not len(frames):
         frames = np.flatnonzero(cameras.registered)
-    chosen = frames[np.unique(np.linspace(0, len(frames) - 1, min(3, len(frames))).astype(int))]
+    chosen = frames[evenly(len(frames), 3)]
     tags = []
     for i in chosen:
         view = done.model.render(video.intrinsics, cameras.T_world_camera[i], video.name, float(video.times[i]))

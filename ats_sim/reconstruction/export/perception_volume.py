@@ -7,6 +7,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.home import PerceptionVolume
 from ats_sim.reconstruction.export.space import Space, signed_distance
+from ats_sim.reconstruction.thinning import evenly
 
 FEATURES = ("red", "green", "blue", "height")
 """Appearance and height; what is occupied, free or unknown is a grid of its own."""
@@ -50,8 +51,8 @@ def perception_volume(
         visit_cell=VISIT_CELL,
         agent_visits=_visits(agent_roots[:, :3, 3], agent, low, cells),
         observer_visits=_visits(observer_cameras[:, :3, 3], observer_seconds, low, cells),
-        agent_roots=_thinned(agent_roots).astype(np.float32),
-        observer_cameras=_thinned(observer_cameras).astype(np.float32),
+        agent_roots=agent_roots[evenly(len(agent_roots), MOST_POSES)].astype(np.float32),
+        observer_cameras=observer_cameras[evenly(len(observer_cameras), MOST_POSES)].astype(np.float32),
     )
 
 
@@ -96,8 +97,3 @@ def _visits(places: Array, seconds: Array, low: Array, cells: Array) -> Array:
     inside = ((index >= 0) & (index < cells)).all(1)
     np.add.at(visits, tuple(index[inside].T), seconds[inside].astype(np.float32))
     return visits
-
-
-def _thinned(poses: Array) -> Array:
-    """At most 6000 poses, evenly."""
-    return poses if len(poses) <= MOST_POSES else poses[np.linspace(0, len(poses) - 1, MOST_POSES).astype(int)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.geometry import inverse
+from ats_sim.reconstruction.thinning import evenly
 
 if TYPE_CHECKING:
     from ats_sim.reconstruction.capture.format import Capture, Video
@@ -147,13 +148,14 @@ def capture_views(capture: Capture, cameras: Cameras, *, use_masks: bool = True)
     scan = capture.walkthrough
     if scan is not None and scan.T_world_camera is not None:
         indices = np.flatnonzero(~held_out(np.arange(len(scan))))
-        views += [View(scan, int(i), scan.T_world_camera[i]) for i in _thinned(indices, CANDIDATES)]
+        views += [View(scan, int(i), scan.T_world_camera[i]) for i in indices[evenly(len(indices), CANDIDATES)]]
     accepted = [video for video in capture.videos if video.name in cameras.accepted()]
     weight = VIDEO_WEIGHT if views else 1.0
     for video in accepted:
         found = cameras.videos[video.name]
         sure = found.registered & (found.confidence >= LEAST_CONFIDENCE) & ~held_out(np.arange(len(video)))
-        for i in _thinned(np.flatnonzero(sure), max(1, CANDIDATES // len(accepted))):
+        usable = np.flatnonzero(sure)
+        for i in usable[evenly(len(usable), max(1, CANDIDATES // len(accepted)))]:
             views.append(View(video, int(i), found.T_world_camera[i], weight, use_masks))
     return views
 
@@ -174,9 +176,3 @@ def _inwards(sure: Array) -> Array:
 
     away = cv2.distanceTransform(np.pad(sure, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
     return np.asarray(np.minimum(1.0, away / max(1.0, FEATHER * sure.shape[1])), dtype=np.float32)
-
-
-def _thinned(indices: Array, count: int) -> Array:
-    if len(indices) <= count:
-        return indices
-    return indices[np.unique(np.linspace(0, len(indices) - 1, count).astype(int))]

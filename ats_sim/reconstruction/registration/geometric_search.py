@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 from ats_sim.arrays import Array
 from ats_sim.geometry import rigid, transform_points, yaw_matrix
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
+from ats_sim.reconstruction.thinning import evenly
 
 CELL = 0.16
 YAWS = 72
@@ -50,7 +51,7 @@ def _different(transforms: list[Array], cloud: Array) -> list[Array]:
 
 def _cloud(points: Array, T_odometry_camera: Array) -> Array:
     """One voxelised cloud (n,3) of a video in its odometry frame."""
-    chosen = np.unique(np.linspace(0, len(points) - 1, MOST_FRAMES).astype(int))
+    chosen = evenly(len(points), MOST_FRAMES)
     cloud = transform_points(T_odometry_camera[chosen], points[chosen]).reshape(-1, 3)
     cloud = cloud[np.isfinite(cloud[:, 0])]
     if not len(cloud):

@@ -15,6 +15,7 @@ from ats_sim.reconstruction.registration.known_map import Map
 from ats_sim.reconstruction.registration.neural.view import View
 from ats_sim.reconstruction.registration.preparation import Prepared
 from ats_sim.reconstruction.scene.fusion import VIDEO_WEIGHT, PosedFrames, fuse, held_out
+from ats_sim.reconstruction.thinning import evenly
 
 KEYPOINT_FRAMES = 40
 DEPTH_FRAMES = 80
@@ -37,7 +38,7 @@ class Growth:
     def of(cls, prepared: Prepared, cameras: RegisteredVideo) -> Growth:
         """Pick evenly among the registered keyframes."""
         usable = np.flatnonzero(cameras.registered[prepared.keyframes] & ~held_out(prepared.keyframes))
-        few = usable[np.unique(np.linspace(0, len(usable) - 1, min(len(usable), KEYPOINT_FRAMES)).astype(int))]
+        few = usable[evenly(len(usable), KEYPOINT_FRAMES)]
         keypoints = KeypointMap.build(
             [prepared.observations[i].keypoints for i in few], cameras.T_world_camera[prepared.keyframes[few]]
         )

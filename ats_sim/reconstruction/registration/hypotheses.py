@@ -21,6 +21,7 @@ from ats_sim.reconstruction.registration.localizer import locate
 from ats_sim.reconstruction.registration.neural.frame_poses import FrameLocalizer, FramePoses
 from ats_sim.reconstruction.registration.observation import Observation, stacked
 from ats_sim.reconstruction.registration.odometry import Odometry
+from ats_sim.reconstruction.thinning import evenly
 
 COARSE_FRAMES = 14
 LEARNED_FRAMES = 24
@@ -65,7 +66,7 @@ def keypoint_poses(
 ) -> FramePoses:
     """Poses of some frames from their keypoints, weighted by how many matches agree."""
     found = []
-    for i in _spread(len(observations), COARSE_FRAMES):
+    for i in evenly(len(observations), COARSE_FRAMES):
         query, index = keypoints.match(observations[i].keypoints.descriptors)
         pose = locate(observations[i].keypoints.pixels[query], keypoints.points[index], intrinsics, seed=seed)
         if pose is not None and pose.support >= FEWEST_INLIERS:
@@ -77,7 +78,7 @@ def from_localizer(
     localizer: FrameLocalizer, observations: Sequence[Observation], odometry: Odometry, *, best_frame: bool
 ) -> list[tuple[Array, float]]:
     """What a learned localizer makes of some frames one by one, and of all of them together."""
-    chosen = [i for i in _spread(len(observations), LEARNED_FRAMES) if observations[i].view is not None]
+    chosen = [i for i in evenly(len(observations), LEARNED_FRAMES) if observations[i].view is not None]
     views = [view for i in chosen if (view := observations[i].view) is not None]
     known = odometry.T_odometry_camera[chosen]
     poses = localizer.locate_frames(views, known if odometry.gravity else None)
@@ -110,7 +111,3 @@ def of_whole_video(
         if not found or agreed.supporters.sum() >= FEWEST_OF_RIVAL:
             found.append((agreed.T_world_odometry, agreed.weight))
     return found
-
-
-def _spread(count: int, most: int) -> Array:
-    return np.unique(np.linspace(0, count - 1, most).astype(int))

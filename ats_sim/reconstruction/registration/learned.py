@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from ats_sim.reconstruction.capture.format import Video
 from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.registration.growth import Growth, pictures_of
 from ats_sim.reconstruction.registration.known_map import Map
 from ats_sim.reconstruction.registration.neural.frame_poses import FrameLocalizer
 from ats_sim.reconstruction.registration.neural.view import View
+from ats_sim.reconstruction.thinning import evenly
 
 LEARNED = frozenset({"neural", "regression"})
 
@@ -39,7 +38,7 @@ def with_localizers(
     from ats_sim.reconstruction.registration.neural.training import School
 
     settings = PRESETS[config.preset]
-    chosen = np.unique(np.linspace(0, len(anchor) - 1, min(len(anchor), settings.filmed)).astype(int))
+    chosen = evenly(len(anchor), settings.filmed)
     views = [
         View.of(
             anchor.rgb(int(i)), anchor.depth(int(i)), anchor.mask(int(i)) if config.masks else None, anchor.intrinsics

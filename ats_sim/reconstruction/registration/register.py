@@ -26,6 +26,7 @@ from ats_sim.reconstruction.registration.placement import place_videos
 from ats_sim.reconstruction.registration.symmetry import symmetries
 from ats_sim.reconstruction.scene.fusion import PosedFrames, empty_volume, fuse
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
+from ats_sim.reconstruction.thinning import evenly
 
 REGISTRATION_VOXEL = 0.04
 
@@ -84,14 +85,13 @@ def _first_map(capture: Capture, config: ReconstructConfig, done: dict[str, Regi
     poses = anchor.T_world_camera
     if poses is None:
         raise ReconstructionError(f"{anchor.folder}: has no poses, so it cannot define the scene frame")
-    count = min(config.max_keyframes or len(anchor), len(anchor))
-    chosen = np.unique(np.linspace(0, len(anchor) - 1, count).astype(int))
+    chosen = evenly(len(anchor), config.max_keyframes or len(anchor))
     use_mask = config.masks and capture.walkthrough is None
     frames = []
     for index in chosen:
         frames.append(observe(anchor, int(index), use_mask=use_mask, keypoints=config.keypoints_per_frame).keypoints)
     progress.advance(len(anchor))
-    fused = np.unique(np.linspace(0, len(anchor) - 1, min(len(anchor), config.max_fused_frames or 500)).astype(int))
+    fused = evenly(len(anchor), config.max_fused_frames or 500)
     part = PosedFrames(anchor, fused, poses[fused])
     volume = empty_volume(_reach(capture, part), max(config.voxel_size or 0.0, REGISTRATION_VOXEL))
     fuse(volume, part, use_masks=use_mask, label="map")

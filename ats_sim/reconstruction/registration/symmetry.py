@@ -12,6 +12,7 @@ from ats_sim.arrays import Array
 from ats_sim.geometry import geodesic_angle
 from ats_sim.reconstruction.registration.geometric_search import search, surface_cloud
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
+from ats_sim.reconstruction.thinning import evenly
 
 MOST_POINTS = 8000
 SAME_POSITION, SAME_ROTATION = 0.5, np.radians(10.0)
@@ -23,7 +24,7 @@ def symmetries(volume: TsdfVolume) -> tuple[Array, ...]:
     cloud = surface_cloud(volume)
     if not len(cloud):
         return ()
-    thin = cloud[np.unique(np.linspace(0, len(cloud) - 1, MOST_POINTS).astype(int))]
+    thin = cloud[evenly(len(cloud), MOST_POINTS)]
     found = search(volume, thin[None], np.eye(4)[None])
     middle = thin.mean(0)
     return tuple(

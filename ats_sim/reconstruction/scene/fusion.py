@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ats_sim.reconstruction.capture.format import Video
 from ats_sim.reconstruction.registration.observation import reliable
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
 from ats_sim.reconstruction.scene.votes import Tally
+from ats_sim.reconstruction.thinning import evenly
 
 HELD_OUT_EVERY = 10
 MARGIN = 0.25
@@ -38,10 +39,8 @@ class PosedFrames:
 
     def thinned(self, count: int) -> PosedFrames:
         """At most `count` of the frames, evenly."""
-        if len(self.indices) <= count:
-            return self
-        chosen = np.unique(np.linspace(0, len(self.indices) - 1, count).astype(int))
-        return PosedFrames(self.video, self.indices[chosen], self.T_world_camera[chosen], self.weight)
+        chosen = evenly(len(self.indices), count)
+        return replace(self, indices=self.indices[chosen], T_world_camera=self.T_world_camera[chosen])
 
 
 def held_out(index: int | Array) -> Array:

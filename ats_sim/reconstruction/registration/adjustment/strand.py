@@ -16,6 +16,7 @@ from ats_sim.reconstruction.registration.observation import POINTS, surface_poin
 from ats_sim.reconstruction.registration.odometry import Odometry, device_odometry
 from ats_sim.reconstruction.registration.trajectory import RelativeMotion, spread_correction
 from ats_sim.reconstruction.scene.fusion import held_out
+from ats_sim.reconstruction.thinning import evenly
 
 VISUAL_SIGMA = (0.01, np.radians(0.3))
 
@@ -68,7 +69,7 @@ class Strand:
         """
         if video.T_world_camera is None:
             raise ReconstructionError(f"{video.folder}: has no poses, so it cannot define the scene frame")
-        frames = np.unique(np.linspace(0, len(video) - 1, min(most, len(video))).astype(int))
+        frames = evenly(len(video), most)
         odometry = device_odometry(video.T_world_camera, video.times)
         return cls(video, frames, video.T_world_camera[frames], odometry, whole)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from ats_sim.geometry import Intrinsics, inverse, transform_points
 from ats_sim.reconstruction.capture.video import Video
 from ats_sim.reconstruction.registration.features.maps import working_size
 from ats_sim.reconstruction.registration.observation import reliable
+from ats_sim.reconstruction.thinning import evenly
 
 SAME_DEPTH = 0.03
 SAME_DEPTH_SHARE = 0.02
@@ -38,10 +39,8 @@ class PosedRecording:
 
     def thinned(self, count: int) -> PosedRecording:
         """At most `count` frames, evenly."""
-        if len(self.frames) <= count:
-            return self
-        chosen = np.unique(np.linspace(0, len(self.frames) - 1, count).astype(int))
-        return PosedRecording(self.video, self.frames[chosen], self.T_frame_camera[chosen], self.group)
+        chosen = evenly(len(self.frames), count)
+        return replace(self, frames=self.frames[chosen], T_frame_camera=self.T_frame_camera[chosen])
 
 
 @dataclass(frozen=True, eq=False)
