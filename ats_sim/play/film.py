@@ -52,15 +52,7 @@ def walk_for_film(session: Session, options: PlayOptions, home_name: str) -> Sum
             session.step(action * CALM_SHARE)
             for picture in range(1, pictures + 1):
                 film.write(artist.draw(picture / pictures, walker.act(step / steps).name))
-    return Summary(
-        home=home_name,
-        tally=session.diary.tally(),
-        renderer=session.renderer.backend,
-        note=session.renderer.note,
-        wall_seconds=time.perf_counter() - began,
-        simulation_seconds=session.walk.seconds_spent,
-        film=path,
-    )
+    return Summary.of(session, home_name, wall_seconds=time.perf_counter() - began, film=path)
 
 
 def film_size(backend: str, options: PlayOptions) -> tuple[int, int]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ats_sim.play.diary import Tally
+
+if TYPE_CHECKING:
+    from ats_sim.play.session import Session
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,19 @@ class Summary:
     """Real time spent on simulating alone."""
     film: Path | None = None
     """The film that was written, if any."""
+
+    @classmethod
+    def of(cls, session: Session, home: str, *, wall_seconds: float, film: Path | None) -> Summary:
+        """What a walk that is over was like."""
+        return cls(
+            home=home,
+            tally=session.diary.tally(),
+            renderer=session.renderer.backend,
+            note=session.renderer.note,
+            wall_seconds=wall_seconds,
+            simulation_seconds=session.walk.seconds_spent,
+            film=film,
+        )
 
     @property
     def real_time_factor(self) -> float:

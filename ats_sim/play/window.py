@@ -38,15 +38,7 @@ def walk_in_window(session: Session, options: PlayOptions, home_name: str) -> Su
             window.run(options.seconds)
     finally:
         window.close()
-    return Summary(
-        home=home_name,
-        tally=session.diary.tally(),
-        renderer=session.renderer.backend,
-        note=session.renderer.note,
-        wall_seconds=time.perf_counter() - began,
-        simulation_seconds=session.walk.seconds_spent,
-        film=options.record,
-    )
+    return Summary.of(session, home_name, wall_seconds=time.perf_counter() - began, film=options.record)
 
 
 class _Window:
