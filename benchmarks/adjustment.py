@@ -3,7 +3,7 @@
 Each video's own odometry is put down wrongly (by default 3 degrees about its middle and 8 cm off), or as the classical
 registration placed it (--start classical), and adjusted against the walkthrough. Truth is used to place and to score.
 
-python benchmarks/adjustment.py CAPTURE [--relight] [--start classical] [--features own photometric]
+python -m benchmarks.adjustment CAPTURE [--relight] [--start classical] [--features own photometric]
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ats_sim.arrays import Array
 from ats_sim.geometry import exp_so3, inverse, rigid
 from ats_sim.reconstruction.capture.format import Capture
 from ats_sim.reconstruction.capture.video import Video
@@ -27,9 +26,10 @@ from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.registration.adjustment.stage import adjust_registered
 from ats_sim.reconstruction.registration.cameras import RegisteredVideo
 from ats_sim.reconstruction.registration.register import register
-from ats_sim.reconstruction.scene.fusion import PosedFrames, empty_volume, fuse
+from ats_sim.reconstruction.scene.fusion import empty_volume, fuse
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
 from ats_sim.reconstruction.scores.registration import camera_errors, rigid_alignment
+from benchmarks.known_cameras import truth_of, walkthrough_of
 
 LOOKS = ((1.8, 0.3), (-1.8, -0.3), (1.2, -0.35), (-1.2, 0.35))
 """Stops and warmth of the videos, in turn."""
@@ -60,29 +60,19 @@ def main() -> None:
         show("start", capture, start, 0.0)
         base = first_map(capture, config)
         for name in arguments.features:
-            ablate = ("photometric-ba",) if name == "photometric" else ()
-            kind = "dinov2" if name == "dinov2" else "own"
-            settings = replace(config, method="full", features=kind, ablate=ablate)
+            settings = replace(config, method="full", features="dinov2" if name == "dinov2" else "own")
+            if name == "photometric":
+                settings = replace(settings, ablate=("photometric-ba",))
             began = time.process_time()
             show(name, capture, adjust_registered(capture, base, start, settings), time.process_time() - began)
 
 
 def first_map(capture: Capture, config: ReconstructConfig) -> TsdfVolume:
     """The walkthrough alone, fused."""
-    scan = capture.walkthrough
-    if scan is None or scan.T_world_camera is None:
-        raise SystemExit(f"{capture.folder}: needs a walkthrough")
-    part = PosedFrames(scan, np.arange(len(scan)), scan.T_world_camera).thinned(config.max_fused_frames or 500)
+    part = walkthrough_of(capture).thinned(config.max_fused_frames or 500)
     volume = empty_volume([part], max(config.voxel_size or 0.0, 0.04))
     fuse(volume, part, use_masks=False)
     return volume
-
-
-def truth_of(video: Video) -> Array:
-    """True cameras (N,4,4)."""
-    if video.ground_truth is None:
-        raise SystemExit(f"{video.folder}: has no ground truth")
-    return np.asarray(video.ground_truth["T_world_camera"])
 
 
 def misplaced(video: Video, degrees: float, metres: float, seed: int) -> RegisteredVideo:
@@ -128,15 +118,18 @@ def relit(source: Path, target: Path) -> Path:
 
 def _develop(path: Path, out: Path, number: int) -> None:
     stops, warmth = LOOKS[number % len(LOOKS)]
-    picture = cv2.imread(str(path)).astype(np.float32) / 255.0
+    stored = cv2.imread(str(path))
+    if stored is None:
+        raise SystemExit(f"{path}: no picture")
+    picture = stored.astype(np.float32) / 255.0
     height, width = picture.shape[:2]
     coarse = np.random.default_rng(number).uniform(-0.7, 0.7, size=(3, 4)).astype(np.float32)
     shade = np.exp2(stops + cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC))
     light = picture**2.2 * shade[..., None] * np.exp([-0.5 * warmth, 0.0, 0.5 * warmth])
     light = np.where(light < 0.75, light, 1.0 - 0.25 * np.exp(-(light - 0.75) / 0.25))
     grain = np.random.default_rng([number, int(path.stem)]).normal(scale=2.5, size=picture.shape)
-    stored = np.clip(255.0 * light ** (1 / 2.2) + grain + 0.5, 0, 255).astype(np.uint8)
-    cv2.imwrite(str(out), stored, [cv2.IMWRITE_JPEG_QUALITY, 92])
+    developed = np.clip(255.0 * light ** (1 / 2.2) + grain + 0.5, 0, 255).astype(np.uint8)
+    cv2.imwrite(str(out), developed, [cv2.IMWRITE_JPEG_QUALITY, 92])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How well each generator places single frames of held-out videos, and the whole videos after consensus.
 
-python benchmarks/localizer.py --work FOLDER [--seeds 11 12] [--preset default] [--every 5] [--json FILE]
+python -m benchmarks.localizer --work FOLDER [--seeds 11 12] [--preset default] [--every 5] [--json FILE]
 
 Homes are synthesized into the folder (three videos of 10 s each, other light, small furniture moved), the map and the
 localizers are made from the walkthrough alone, and frames of the videos are placed as they are, without depth, without
@@ -38,6 +38,7 @@ from ats_sim.reconstruction.registration.neural.frame_poses import FramePoses
 from ats_sim.reconstruction.registration.neural.view import View
 from ats_sim.reconstruction.registration.observation import surface_points
 from ats_sim.reconstruction.registration.odometry import device_odometry
+from benchmarks.known_cameras import walkthrough_of
 from benchmarks.verifier_calibration import known_map, made
 
 GEOMETRY_FRAMES = 2
@@ -84,9 +85,8 @@ def of_home(capture: Capture, options: argparse.Namespace) -> dict[tuple[str, st
         preset=options.preset, hypotheses=("keypoints", "neural", "regression", "geometry"), device=options.device
     ).resolved()
     scene = known_map(capture)
-    assert capture.walkthrough is not None
     started = time.process_time()
-    scene = with_localizers(scene, capture.walkthrough, config, None)
+    scene = with_localizers(scene, walkthrough_of(capture).video, config, None)
     sys.stdout.write(f"{capture.folder.name}: both localizers trained in {time.process_time() - started:.0f} CPU s\n")
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for video in capture.videos:

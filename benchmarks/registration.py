@@ -43,10 +43,11 @@ from ats_sim.reconstruction.capture.format import Capture, Video
 from ats_sim.reconstruction.config import Preset
 from ats_sim.reconstruction.registration.register import register
 from ats_sim.reconstruction.scores.registration import camera_errors
+from benchmarks.known_cameras import truth_of
 from benchmarks.registration_captures import Change, Light, Occluder, changed, made, symmetric_room
 from benchmarks.registration_methods import FULL, METHODS, Bench
 from benchmarks.registration_peers import Poses, by_gicp, by_opencv, by_pycolmap, landmark_matches
-from benchmarks.registration_rows import COLUMNS, Column, Row, Rows, cpu_seconds, peak_megabytes, scored, show, truth_of
+from benchmarks.registration_rows import COLUMNS, Column, Row, Rows, cpu_seconds, peak_megabytes, scored, show
 from benchmarks.registration_sfm import by_sfm
 
 USUAL = ("classical", "full")

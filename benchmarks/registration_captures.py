@@ -29,6 +29,11 @@ def made(work: Path, seed: int, *, videos: int = 8, seconds: float = 30.0, moves
     config = SynthesizeConfig(
         videos=videos, seconds=seconds, seed=seed, moves=moves, second_camera=False, size="192x144", workers=1
     )
+    return synthesized(folder, config)
+
+
+def synthesized(folder: Path, config: SynthesizeConfig) -> Capture:
+    """What the folder holds already, or a new capture in it."""
     if not (folder / "capture.json").is_file():
         synthesize(folder, config)
     return Capture.open(folder)

@@ -27,7 +27,8 @@ from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
 from ats_sim.reconstruction.registration.register import place
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
 from ats_sim.reconstruction.scores.registration import rigid_alignment
-from benchmarks.registration_rows import Row, anchor_alignment, cpu_seconds, scored, truth_of
+from benchmarks.known_cameras import truth_of, walkthrough_of
+from benchmarks.registration_rows import Row, anchor_alignment, cpu_seconds, scored
 
 Adjustment = Literal["none", "features", "photometric"]
 FULL = ReconstructConfig(method="full", workers=1)
@@ -143,12 +144,10 @@ class Bench:
     def _as_told(self, video: Video) -> RegisteredVideo:
         """The device's own poses, put down where the walkthrough began: what joint reconstruction (TotalRecon, Song et
         al. 2023, given all videos) starts from where nothing localizes them."""
-        scan = self.capture.walkthrough
-        if scan is None or scan.T_world_camera is None:
-            raise SystemExit(f"{self.capture.folder}: needs a walkthrough")
+        start = walkthrough_of(self.capture).T_world_camera[0]
         if video.T_world_camera is None:
             return _registered(video, np.tile(np.eye(4), (len(video), 1, 1)), accepted=False)
-        first, start = video.T_world_camera[0], scan.T_world_camera[0]
+        first = video.T_world_camera[0]
         turn = yaw_matrix(_heading(start) - _heading(first))
         return _registered(video, rigid(turn, start[:3, 3] - turn @ first[:3, 3]) @ video.T_world_camera)
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.files import write_json
-from ats_sim.reconstruction.capture.format import Capture, Video
+from ats_sim.reconstruction.capture.format import Capture
 from ats_sim.reconstruction.registration.cameras import RegisteredVideo
 from ats_sim.reconstruction.scores.registration import camera_errors, rigid_alignment
+from benchmarks.known_cameras import truth_of
 
 WRONG_METRES = 0.25
 Row = dict[str, Any]
@@ -102,13 +103,6 @@ def scored(capture: Capture, found: Mapping[str, RegisteredVideo], alignment: Ar
         row[key] = float(np.concatenate(kept).mean()) if kept else None
         row[f"{key}_median"] = float(np.median(np.concatenate(kept))) if kept else None
     return row
-
-
-def truth_of(video: Video) -> Array:
-    """True cameras (N,4,4)."""
-    if video.ground_truth is None:
-        raise SystemExit(f"{video.folder}: has no ground truth")
-    return np.asarray(video.ground_truth["T_world_camera"])
 
 
 def anchor_alignment(capture: Capture, found: Mapping[str, RegisteredVideo]) -> Array:

@@ -1,6 +1,6 @@
 """True and wrong placements of videos, what the verifier measures of them, and the thresholds that tell them apart.
 
-python benchmarks/verifier_calibration.py --work FOLDER [--seeds 11 12 13] [--windows 3] [--random 12]
+python -m benchmarks.verifier_calibration --work FOLDER [--seeds 11 12 13] [--windows 3] [--random 12]
 
 Homes are synthesized into the folder (kept for the next run). Of every video and of windows of it, placements are made:
 the true one with the errors that refinement leaves, near misses, turns about the middle of the view, random places, the
@@ -29,7 +29,6 @@ from ats_sim.geometry import exp_so3, geodesic_angle, inverse, rigid, yaw_matrix
 from ats_sim.progress import track
 from ats_sim.reconstruction.capture.format import Capture, Video
 from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
-from ats_sim.reconstruction.capture.synthesis.synthesize import synthesize
 from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.registration.geometric_search import search
 from ats_sim.reconstruction.registration.keypoint_map import KeypointMap
@@ -41,6 +40,8 @@ from ats_sim.reconstruction.registration.verifier import Verdict, verify
 from ats_sim.reconstruction.registration.video_registration import HOPELESS, agreement, refine_track
 from ats_sim.reconstruction.scene.fusion import PosedFrames, empty_volume, fuse
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
+from benchmarks.known_cameras import walkthrough_of
+from benchmarks.registration_captures import synthesized
 
 CONFIG = ReconstructConfig(preset="fast").resolved()
 VOXEL = 0.04
@@ -113,21 +114,16 @@ def main() -> None:
 def made(folder: Path, seed: int) -> Capture:
     """A home with three short videos under other light and with things moved."""
     config = SynthesizeConfig(videos=3, seconds=10, seed=seed, walkthrough_seconds=40, second_camera=False, workers=1)
-    if not (folder / "capture.json").is_file():
-        synthesize(folder, config)
-    return Capture.open(folder)
+    return synthesized(folder, config)
 
 
 def known_map(capture: Capture) -> Map:
     """The walkthrough's surface and keypoints."""
-    scan = capture.walkthrough
-    if scan is None or scan.T_world_camera is None:
-        raise SystemExit(f"{capture.folder}: has no walkthrough")
-    part = PosedFrames(scan, np.arange(len(scan)), scan.T_world_camera).thinned(CONFIG.max_fused_frames or 150)
+    part = walkthrough_of(capture).thinned(CONFIG.max_fused_frames or 150)
     volume = empty_volume([part], VOXEL)
     fuse(volume, part, use_masks=False, label=f"map {capture.folder.name}")
     few = part.thinned(CONFIG.max_keyframes or 60)
-    frames = [observe(scan, int(i), use_mask=False, keypoints=CONFIG.keypoints_per_frame) for i in few.indices]
+    frames = [observe(few.video, int(i), use_mask=False, keypoints=CONFIG.keypoints_per_frame) for i in few.indices]
     return Map(volume, KeypointMap.build([frame.keypoints for frame in frames], few.T_world_camera))
 
 
@@ -135,7 +131,7 @@ def clips(video: Video, known: bool, windows: int) -> list[Clip]:
     """The whole video and evenly spread windows of it."""
     prepared = prepare(video, CONFIG)
     count = len(prepared.keyframes)
-    starts = np.unique(np.linspace(0, max(count - WINDOW, 0), windows).astype(int)) if windows else []
+    starts = np.unique(np.linspace(0, max(count - WINDOW, 0), windows).astype(int))
     chosen = [np.arange(count), *(np.arange(s, min(s + WINDOW, count)) for s in starts)]
     truth = video.ground_truth["T_world_camera"] if known and video.ground_truth is not None else None
     return [
@@ -229,21 +225,19 @@ def margin_of(found: list[Judged]) -> list[float]:
 
 def twin_margins(capture: Capture, own: list[Clip]) -> list[float]:
     """Per clip |score at the true place - score at its twin|, the twin being a copy of the home from other frames."""
-    scan = capture.walkthrough
-    assert scan is not None and scan.T_world_camera is not None
-    everything = PosedFrames(scan, np.arange(len(scan)), scan.T_world_camera)
+    everything = walkthrough_of(capture)
     halves = []
     for first in (0, 1):
-        indices = everything.indices[first::2]
-        part = PosedFrames(scan, indices, scan.T_world_camera[indices]).thinned(CONFIG.max_fused_frames or 150)
+        half = PosedFrames(everything.video, everything.indices[first::2], everything.T_world_camera[first::2])
+        part = half.thinned(CONFIG.max_fused_frames or 150)
         volume = empty_volume([everything], VOXEL)
         fuse(volume, part, use_masks=False, label=f"twin {first}")
         halves.append(volume)
     margins = []
     for clip in own:
         if clip.truth is not None:
-            first, second = (verify(half, *stacked(clip.observations), clip.truth).score for half in halves)
-            margins.append(abs(first - second))
+            here, there = (verify(volume, *stacked(clip.observations), clip.truth).score for volume in halves)
+            margins.append(abs(here - there))
     return margins
 
 
@@ -252,14 +246,14 @@ def report(judged: list[Judged], margins: Array, twins: Array) -> None:
     say = sys.stdout.write
     say("| placements | n | right | surface 5/50/95 % | violation | colour |\n| --- | --- | --- | --- | --- | --- |\n")
     for kind in sorted({j.kind for j in judged}):
-        for right in (True, False):
-            group = [j.verdict for j in judged if j.kind == kind and j.right is right]
+        for is_right in (True, False):
+            group = [j.verdict for j in judged if j.kind == kind and j.right is is_right]
             if group:
                 cells = [
                     "/".join(f"{q:.2f}" for q in np.percentile([getattr(v, name) for v in group], (5, 50, 95)))
                     for name in ("surface", "violation", "color")
                 ]
-                say(f"| {kind} | {len(group)} | {'yes' if right else 'no'} | {' | '.join(cells)} |\n")
+                say(f"| {kind} | {len(group)} | {'yes' if is_right else 'no'} | {' | '.join(cells)} |\n")
     right: Array = np.array([j.right for j in judged])
     features = np.array([[j.verdict.surface, j.verdict.violation, j.verdict.color, j.verdict.seen] for j in judged])
     accept, reject = fit_thresholds(features, right)
