@@ -148,7 +148,28 @@ class TsdfVolume:
         weight: float,
         tally: Tally | None,
     ) -> None:
+        """Fuse one picture, depth (H W,) and rgb (H W, 3), into a block of voxels."""
         depth, rgb = picture
+        voxel, pixel, z = self._project(block, intrinsics, T_world_camera, farthest)
+        measured = depth[pixel]
+        ahead = measured - z
+        use = np.flatnonzero((measured > 0) & (ahead > -self.truncation))
+        flat = self._flat(block, voxel[use])
+        if tally is not None:
+            tally.add(flat, ahead[use], measured[use])
+        self._update(
+            flat,
+            ahead[use],
+            rgb,
+            pixel[use],
+            weight * np.minimum(1.0, (FULL_WEIGHT_DEPTH / np.maximum(measured[use], 0.3)) ** 2),
+        )
+
+    def _project(
+        self, block: tuple[slice, slice, slice], intrinsics: Intrinsics, T_world_camera: Array, farthest: float
+    ) -> tuple[Array, Array, Array]:
+        """Of the K voxels of a block that lie in the picture: flat indices in the block (K,), flat pixels (K,) and
+        depths (K,) in metres."""
         axes = [
             (np.arange(s.start, s.stop) * self.voxel_size + self.origin[a] - T_world_camera[a, 3]).astype(np.float32)
             for a, s in enumerate(block)
@@ -172,23 +193,8 @@ class TsdfVolume:
             & (v < intrinsics.height - 0.5)
         )
         voxel = np.flatnonzero(seen)
-        z = z.ravel()[voxel]
-        pixel = np.rint(v.ravel()[voxel]).astype(np.int32) * intrinsics.width + np.rint(u.ravel()[voxel]).astype(
-            np.int32
-        )
-        measured = depth[pixel]
-        ahead = measured - z
-        use = np.flatnonzero((measured > 0) & (ahead > -self.truncation))
-        flat = self._flat(block, voxel[use])
-        if tally is not None:
-            tally.add(flat, ahead[use], measured[use])
-        self._update(
-            flat,
-            ahead[use],
-            rgb,
-            pixel[use],
-            weight * np.minimum(1.0, (FULL_WEIGHT_DEPTH / np.maximum(measured[use], 0.3)) ** 2),
-        )
+        row, column = (np.rint(c.ravel()[voxel]).astype(np.int32) for c in (v, u))
+        return voxel, row * intrinsics.width + column, z.ravel()[voxel]
 
     def _flat(self, block: tuple[slice, slice, slice], voxel: Array) -> Array:
         """Flat indices in the volume of flat indices in a block."""
