@@ -108,14 +108,6 @@ def export_policy(
     round_weights(networks)
     for name in track(GRAPHS, "export to ONNX"):
         export_graph(folder / f"{name}.onnx", networks.get_submodule(name), inputs[name], OUTPUTS[name])
-    graphs = {
-        name: {
-            "file": f"{name}.onnx",
-            "inputs": {key: list(shape) for key, shape in inputs[name].items()},
-            "outputs": list(OUTPUTS[name]),
-        }
-        for name in GRAPHS
-    }
     spec = {
         "format": POLICY_FORMAT,
         "past_frames": PAST,
@@ -123,17 +115,30 @@ def export_policy(
         "joint_names": list(joint_names),
         "channels": list(channels),
         "patch": {"shape": list(PATCH_SHAPE), "cell": PATCH_CELL},
-        "graphs": graphs,
-        "schedule": {
-            "levels": {stage: list(falling_levels(CALLS[stage])) for stage in STAGES},
-            "persistence_s": PERSISTENCE_S,
-            "guidance": dict(GUIDANCE),
-        },
+        "graphs": {name: _promised(name, inputs[name]) for name in GRAPHS},
+        "schedule": _schedule(),
         "hidden": list(hidden),
         "normalisation": normalisation.to_json(),
         "training": dict(training),
     }
     write_json(folder / "policy.json", spec)
+
+
+def _promised(name: str, inputs: Shapes) -> dict[str, Any]:
+    """What `policy.json` says of a graph; `policy_fit.check_graph` holds the graph to it."""
+    return {
+        "file": f"{name}.onnx",
+        "inputs": {key: list(shape) for key, shape in inputs.items()},
+        "outputs": list(OUTPUTS[name]),
+    }
+
+
+def _schedule() -> dict[str, Any]:
+    return {
+        "levels": {stage: list(falling_levels(CALLS[stage])) for stage in STAGES},
+        "persistence_s": PERSISTENCE_S,
+        "guidance": dict(GUIDANCE),
+    }
 
 
 def export_graph(path: Path, module: nn.Module, inputs: Shapes, outputs: Sequence[str]) -> None:
