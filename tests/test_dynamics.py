@@ -106,11 +106,15 @@ def test_an_animal_that_always_wants_to_stay_as_it_is_does_not_sink_to_its_belly
     bodies.place_agent(0, *stand)
     for _ in range(10):
         bodies.track([stand], AWAY)
-    begun = bodies.poses()[0][0]
-    for _ in range(60):
-        bodies.track(bodies.poses(), AWAY)  # plans begin anew from where the body is
-    ended = bodies.poses()[0][0]
-    assert ended[:3, 3] == pytest.approx(begun[:3, 3], abs=0.015)
+    places = [bodies.poses()[0][0]]
+    for _ in range(2):
+        for _ in range(60):
+            bodies.track(bodies.poses(), AWAY)  # plans begin anew from where the body is
+        places.append(bodies.poses()[0][0])
+    begun, settled, ended = places
+    # Paws that hung in the air may find the ground; then it stays as it is.
+    assert settled[:3, 3] == pytest.approx(begun[:3, 3], abs=0.03)
+    assert ended[:3, 3] == pytest.approx(settled[:3, 3], abs=0.005)
     assert geodesic_angle(ended[:3, :3], begun[:3, :3]) < 0.1
     bodies.close()
 
