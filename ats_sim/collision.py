@@ -1,6 +1,6 @@
 """Collision shapes of a home, parsed here because a physics engine crashes on a bad face index instead of raising."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,18 @@ def read_collision(paths: Sequence[Path]) -> list[tuple[Array, Array]]:
         HomeError: If a file is too large, no text, not made of triangles, or has wrong indices or NaN.
     """
     return [_read_obj(Path(path)) for path in paths]
+
+
+def chunks(shapes: Sequence[tuple[Array, Array]], most: int) -> Iterator[tuple[Array, Array]]:
+    """Meshes, vertices (V, 3) and faces (F, 3), cut where they are too large for one shape of an engine: to at most
+    `most` faces with three vertices each. Each chunk keeps only its own vertices."""
+    for vertices, faces in shapes:
+        if len(faces) <= most and len(vertices) <= 3 * most:
+            yield vertices, faces
+            continue
+        for first in range(0, len(faces), most):
+            used, local = np.unique(faces[first : first + most], return_inverse=True)
+            yield vertices[used], local.reshape(-1, 3)
 
 
 def _read_obj(path: Path) -> tuple[Array, Array]:

@@ -5,12 +5,12 @@ the state that is kept here. So nothing of the engine's own history (contact poi
 from a stored state gives the same bits as never having stopped, in another process too.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ats_sim.arrays import Array, checked
-from ats_sim.collision import read_collision
+from ats_sim.collision import chunks, read_collision
 from ats_sim.geometry import inverse, matrix_from_quaternion, quaternion_from_matrix, rigid
 from ats_sim.home import Home
 from ats_sim.physics import Bodies
@@ -140,7 +140,7 @@ class DynamicBodies(Bodies):
     def _build(self, client: int) -> None:
         super()._build(client)
         engine, count, joints = self._engine, len(self._agents), self._home.skeleton.num_joints
-        for vertices, faces in _chunks(read_collision(self._home.collision_paths)):
+        for vertices, faces in chunks(read_collision(self._home.collision_paths), MAX_CHUNK_FACES):
             shape = {"vertices": vertices.tolist()}
             if "collision.obj" in self._home.files:
                 shape |= {"indices": faces.reshape(-1).tolist(), "flags": engine.GEOM_FORCE_CONCAVE_TRIMESH}
@@ -292,14 +292,3 @@ class DynamicBodies(Bodies):
         ends = np.stack([before["base_pose"][index, :3], self._state["base_pose"][index, :3]])
         was, now = self._home.perception.sample_sdf(ends)
         return bool(now < min(-LOST, was) or self._sight.blocked(ends[:1], ends[1:])[0])
-
-
-def _chunks(shapes: Sequence[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
-    """Cut meshes that are too large for one shape; each chunk keeps only its own vertices."""
-    for vertices, faces in shapes:
-        if len(faces) <= MAX_CHUNK_FACES and len(vertices) <= 3 * MAX_CHUNK_FACES:
-            yield vertices, faces
-            continue
-        for first in range(0, len(faces), MAX_CHUNK_FACES):
-            used, local = np.unique(faces[first : first + MAX_CHUNK_FACES], return_inverse=True)
-            yield vertices[used], local.reshape(-1, 3)
