@@ -153,6 +153,23 @@ def test_impossible_options_are_refused(option: dict[str, Any]) -> None:
         size_of(TrainConfig(**option))
 
 
+def test_only_an_old_home_is_replaced(recon: Path, tmp_path: Path) -> None:
+    """Neither what is learned from nor a folder of something else is lost; nothing is read or trained before."""
+    (tmp_path / "else").mkdir()
+    (tmp_path / "else" / "photo.jpg").write_bytes(b"x")
+    for output, why in ((recon, "learned from"), (recon / "home", "learned from"), (tmp_path / "else", "no home")):
+        with pytest.raises(ConfigError, match=why):
+            training.train(recon, output)
+    assert (recon / "motion.npz").is_file() and (tmp_path / "else" / "photo.jpg").is_file()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_said_at_once(recon: Path, tmp_path: Path) -> None:
+    """One clear error before anything is read."""
+    with pytest.raises(ConfigError, match="device cuda: this torch finds no usable GPU"):
+        training.train(recon, tmp_path / "home", TrainConfig(device="cuda"))
+
+
 def test_log_survives_a_cut_line(tmp_path: Path) -> None:
     """A last line that a kill cut off is dropped."""
     (tmp_path / "log.jsonl").write_text(json.dumps({"step": 10}) + '\n{"step": 2')

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ats_sim.errors import TrainingError
+from ats_sim.errors import ConfigError, TrainingError
 from ats_sim.files import atomic_folder, sha256, write_json
 from ats_sim.home import Home, seal_home
 from ats_sim.models.batches import BatchMaker
@@ -53,7 +53,7 @@ def train(recon: Path, output: Path, config: TrainConfig | None = None, resume: 
 
     Args:
         recon: The reconstruction; its `home` is copied.
-        output: Where the home goes; an old one is replaced.
+        output: Where the home goes; an old home is replaced, anything else refused.
         config: Options.
         resume: Go on from the last checkpoint, bit-equal to a training that was never interrupted; otherwise begin
             anew and forget it.
@@ -63,10 +63,12 @@ def train(recon: Path, output: Path, config: TrainConfig | None = None, resume: 
 
     Raises:
         TrainingError: If the reconstruction holds nothing to learn from, or learning fails.
-        ConfigError: If an option is out of range.
+        ConfigError: If an option is out of range, or something else than a home would be replaced.
     """
     recon, output, config = Path(recon), Path(output), config or TrainConfig()
     size_of(config)  # Refuse impossible options before reading anything.
+    _device(config.device)
+    _refuse_to_replace(output, recon)
     torch.set_num_threads(config.threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1)
     lesson = prepare(recon, config)
     size = limited(size_of(config), config, len(lesson.train_windows))
@@ -156,7 +158,17 @@ def build(lesson: Lesson, config: TrainConfig, size: TrainSize) -> tuple[BatchMa
     return BatchMaker(lesson.train_windows, volume, normalisation, mirror, config, size.batch), learner
 
 
+def _refuse_to_replace(output: Path, recon: Path) -> None:
+    """The output is replaced as a whole: only a home may be lost by that, and not the one that is learned from."""
+    if output.resolve().is_relative_to(recon.resolve()):
+        raise ConfigError(f"output {output}: lies in the reconstruction that is learned from; name another folder")
+    if output.is_file() or (output.is_dir() and any(output.iterdir()) and not (output / "home.json").is_file()):
+        raise ConfigError(f"output {output}: is there and is no home; it would be replaced, so name another folder")
+
+
 def _device(name: str) -> str:
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(f"device {name}: this torch finds no usable GPU; say --device cpu, or install its CUDA build")
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return name
