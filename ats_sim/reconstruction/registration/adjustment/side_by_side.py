@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Protocol
 
+from ats_sim.errors import ReconstructionError
 from ats_sim.progress import Steps
 from ats_sim.reconstruction.processes import can_spawn, use_one_thread
 from ats_sim.reconstruction.registration.adjustment.moving import Mover, Round
@@ -28,7 +30,11 @@ class MoveAll(Protocol):
 
 @contextmanager
 def movers(mover: Mover, strands: Sequence[Strand], workers: int) -> Iterator[MoveAll]:
-    """What moves strands like these, as many at once as `workers`; the results do not depend on how many."""
+    """What moves strands like these, as many at once as `workers`; the results do not depend on how many.
+
+    Raises:
+        ReconstructionError: If a process dies; what is raised in one comes out as it is.
+    """
     workers = min(workers, len(strands))
     if workers < 2 or not can_spawn() or sum(len(strand.frames) for strand in strands) < WORTH_PROCESSES:
 
@@ -50,9 +56,18 @@ def movers(mover: Mover, strands: Sequence[Strand], workers: int) -> Iterator[Mo
             groups = [numbered[first : first + size] for first in range(0, len(numbered), size)]
             futures = [pool.submit(_move_here, group, now) for group in groups]
             moved: list[Strand] = []
-            for group, future in zip(groups, futures, strict=True):
-                moved += future.result()
-                bar.advance(len(group))
+            try:
+                for group, future in zip(groups, futures, strict=True):
+                    moved += future.result()
+                    bar.advance(len(group))
+            except BrokenProcessPool as error:
+                left = ", ".join(strand.video.name for strand in strands[len(moved) :])
+                raise ReconstructionError(
+                    f"adjusting {left}: a process died (out of memory?); run again with --workers 1"
+                ) from error
+            finally:
+                for future in futures:  # after an error or Ctrl-C nobody waits for what has not begun
+                    future.cancel()
             return moved
 
         yield side_by_side
