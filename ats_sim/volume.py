@@ -167,21 +167,19 @@ class PerceptionVolume:
         cell = np.clip(grid, 0, shape - 1)
         return np.asarray(inside & self._floor_plan[cell[..., 0], cell[..., 1]])
 
-    def visit_seconds(self, visits: Array, points: Array) -> Array:
-        """Seconds (...) that a visit map (X, Y) recorded in the 3x3 cells around points (..., 2 or 3)."""
-        cell = np.rint((np.asarray(points)[..., :2] - self.visit_origin) / self.visit_cell).astype(np.int64)
-        around = cell[..., None, :] + self._neighbours
-        shape = np.array(visits.shape)
-        inside = ((around >= 0) & (around < shape)).all(-1)
-        around = np.clip(around, 0, shape - 1)
-        return np.asarray(np.where(inside, visits[around[..., 0], around[..., 1]], 0.0).sum(-1))
+    def agent_seconds(self, points: Array) -> Array:
+        """Seconds (...) that the real agent spent in the 3x3 visit cells around points (..., 2 or 3)."""
+        cell = np.rint((np.asarray(points)[..., :2] - self.visit_origin) / self.visit_cell).astype(np.int64) + 1
+        last = np.array(self._agent_seconds.shape) - 1
+        held = np.clip(cell, 0, last)
+        return np.asarray(np.where((held == cell).all(-1), self._agent_seconds[held[..., 0], held[..., 1]], 0.0))
 
     def agent_seconds_at(self, x: float, y: float) -> float:
-        """Seconds that the real agent spent in the 3x3 visit cells around one floor point, by plain look-up."""
+        """The same around one floor point, by plain look-up."""
         return self._seconds_at(self._agent_seconds, x, y)
 
     def observer_seconds_at(self, x: float, y: float) -> float:
-        """The same of the real observer."""
+        """Seconds that the real observer spent around one floor point."""
         return self._seconds_at(self._observer_seconds, x, y)
 
     def _seconds_at(self, around: Array, x: float, y: float) -> float:
@@ -247,10 +245,6 @@ class PerceptionVolume:
     @cached_property
     def _observer_seconds(self) -> Array:
         return _sums_around(self.observer_visits)
-
-    @cached_property
-    def _neighbours(self) -> Array:
-        return np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)])
 
     @cached_property
     def _floor_plan(self) -> Array:

@@ -102,7 +102,7 @@ def test_occupancy_features_and_visits(exported: tuple[Space, PerceptionVolume])
     color = volume.features[(slice(0, 3), *at([0.0, 1.0, 0.0]))].astype(float)
     np.testing.assert_allclose(color, np.array([150, 140, 130]) / 255, atol=0.05)
     assert volume.agent_visits.sum() == pytest.approx(0.4) and volume.observer_visits.sum() == pytest.approx(0.4)
-    assert volume.visit_seconds(volume.agent_visits, AGENT[0]) > 0.1
+    assert volume.agent_seconds(AGENT[0]) > 0.1
 
 
 def test_collision_shell_is_closed_and_looks_inward(exported: tuple[Space, PerceptionVolume]) -> None:

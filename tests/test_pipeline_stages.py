@@ -143,6 +143,13 @@ def test_what_is_not_a_reconstruction_is_left_alone(capture: Path, tmp_path: Pat
         reconstruct(capture, output, FAST)
 
 
+@pytest.mark.parametrize("device", ["cuda:99", "toaster"])
+def test_a_device_that_is_not_there_is_said_at_once(capture: Path, tmp_path: Path, device: str) -> None:
+    with pytest.raises(ConfigError, match=f"device {device}: this torch cannot use it"):
+        reconstruct(capture, tmp_path / "recon", ReconstructConfig(device=device))
+    assert not (tmp_path / "recon").exists()
+
+
 def test_a_missing_capture_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(CaptureError):
         reconstruct(tmp_path / "nowhere", tmp_path / "recon", FAST)

@@ -13,6 +13,8 @@ from ats_sim.reconstruction.processes import side_by_side
 def divided(job: int, by: int) -> tuple[float, int]:
     if job == 13:
         raise ReconstructionError("v13: unlucky")
+    if job == 99:
+        os._exit(1)  # as a process that the system ends for want of memory
     return job / by, os.getpid()
 
 
@@ -32,6 +34,11 @@ def test_results_come_in_order_whoever_worked_them_out() -> None:
 def test_what_a_job_raises_reaches_who_asked(workers: int) -> None:
     with pytest.raises(ReconstructionError, match="v13: unlucky"):
         list(side_by_side(partial(divided, by=1), [12, 13, 14], workers))
+
+
+def test_a_process_that_dies_is_one_clear_error() -> None:
+    with pytest.raises(ReconstructionError, match="a process died .* --workers 1"):
+        list(side_by_side(partial(divided, by=1), [1, 99, 2], 2))
 
 
 def test_no_jobs_need_no_process() -> None:

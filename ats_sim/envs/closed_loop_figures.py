@@ -163,7 +163,7 @@ def place_figures(tracks: Sequence[Track], home: Home) -> dict[str, float]:
         "places_median": float(np.median([places(track) for track in known])),
         "stops_median": float(np.median([stops(track) for track in known])),
         "way_m_per_minute": float(np.median([_way_per_minute(track) for track in known if len(track) > 1])),
-        "share_in_data_support": float((volume.visit_seconds(volume.agent_visits, points) > 0.0).mean()),
+        "share_in_data_support": float((volume.agent_seconds(points) > 0.0).mean()),
         "visitation_divergence": visitation_divergence(home, points),
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ats_sim.errors import ReconstructionError
+from ats_sim.errors import ConfigError, ReconstructionError
 from ats_sim.reconstruction.capture.format import Capture
 from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.registration.cameras import Cameras
@@ -30,10 +30,12 @@ def reconstruct(
         A summary of plain numbers: what report.json holds.
 
     Raises:
+        ConfigError: If the device is not there.
         CaptureError: If the capture is broken.
         ReconstructionError: If `output` holds something else, or no video could be registered, or nothing was fused.
     """
     settings = (config or ReconstructConfig()).resolved()
+    _check_device(settings.device)
     opened = Capture.open(capture)
     output = Path(output)
     _check_output(output)
@@ -149,6 +151,18 @@ def _remove_if_empty(output: Path) -> None:
     if not any(path for path in output.iterdir() if path.name != MARKERS) and not any((output / MARKERS).iterdir()):
         (output / MARKERS).rmdir()
         output.rmdir()
+
+
+def _check_device(name: str) -> None:
+    """Said before the first stage, rather than an hour later where torch is first needed."""
+    if name == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ConfigError(f"device {name}: this torch cannot use it; say --device cpu, or install its build") from error
 
 
 def _check_output(output: Path) -> None:

@@ -6,10 +6,13 @@ import multiprocessing
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
 import cv2
+
+from ats_sim.errors import ReconstructionError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -29,7 +32,10 @@ def side_by_side(work: Callable[[Job], Result], jobs: Sequence[Job], workers: in
         work: What is done with a job. It is sent to every process once, with all that it carries, such as the map that
             a `functools.partial` holds.
         jobs: What is sent to whichever process is free.
-        workers: Processes, at most; as many of the jobs are held in memory at once.
+        workers: Processes, at most.
+
+    Raises:
+        ReconstructionError: If a process dies; what is raised in one comes out as it is.
     """
     workers = min(workers, len(jobs)) if can_spawn() else 1
     if workers < 2:
@@ -37,7 +43,10 @@ def side_by_side(work: Callable[[Job], Result], jobs: Sequence[Job], workers: in
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work,)) as pool:
-        yield from pool.map(_do, jobs)
+        try:
+            yield from pool.map(_do, jobs)
+        except BrokenProcessPool as error:
+            raise ReconstructionError("a process died (out of memory?); run again with --workers 1") from error
 
 
 _work: list[Callable[[Any], Any]] = []
