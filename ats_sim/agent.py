@@ -40,7 +40,7 @@ class Agent:
     """State of one agent in the world frame."""
 
     def __init__(self, footing: Footing, horizon: int) -> None:
-        """Stand at the origin, `place` before use; `horizon` is how many frames of a plan are walked until the next."""
+        """Stand at the origin, `place` before use; `horizon` is how many frames lie between two plans."""
         self.footing = footing
         """Its body, and what is solid around it."""
         self.horizon = horizon
@@ -55,6 +55,9 @@ class Agent:
         """The running plan."""
         self.executed = 0
         """Frames of the running plan that have been walked."""
+        self.until_due = 0
+        """Frames until a plan is due. A plan drawn early, after a block, does not put off the next: agents that began
+        together go on thinking together, in one batch."""
         self.blocked_frames = 0
         """Frames of the running plan in a row in which something solid was in the way."""
         self.steering = Steering()
@@ -71,7 +74,7 @@ class Agent:
         self.roots = np.array(roots, dtype=np.float64)
         self.joints = np.array(joints, dtype=np.float64)
         self.drawn = self.joints.copy()
-        self.plan, self.executed, self.blocked_frames = None, 0, 0
+        self.plan, self.executed, self.until_due, self.blocked_frames = None, 0, 0, 0
         self._must_plan = True
         self._seam = Seam.none(self.footing.skeleton.num_joints)
         self._walked, self._now = standing(self.footing, self.roots[-2:], self.joints[-2:]), 1
@@ -128,12 +131,11 @@ class Agent:
         """Copy of the last 8 frames, as the mind knows them."""
         return AgentHistory(self.roots.copy(), self.drawn.copy())
 
-    def wants_plan(self, replan_every: int) -> bool:
-        """Whether a new plan is due: none yet, asked for, its time has come, used up, or blocked for a while."""
-        if self.plan is None or self._must_plan:
-            return True
-        used_up = self.executed >= min(replan_every, FUTURE)
-        return used_up or self.blocked_frames >= PATIENCE
+    @property
+    def wants_plan(self) -> bool:
+        """Whether a new plan is due: none yet, asked for, its time has come, or blocked for a while."""
+        due = self.plan is None or self._must_plan or self.until_due <= 0
+        return due or self.blocked_frames >= PATIENCE
 
     def dreaming(self) -> "Agent":
         """A copy that draws its next plan without a look at the running one."""
@@ -165,6 +167,7 @@ class Agent:
         self._remember()
         self.blocked_frames = self.blocked_frames + 1 if self.blocked else 0
         self.executed += 1
+        self.until_due -= 1
         self._advance_forced_path()
 
     def pushed_to(self, root: Array, joints: Array) -> None:
@@ -217,7 +220,7 @@ class Agent:
 
     def state(self) -> dict[str, Array]:
         """Everything the agent's future depends on, as named arrays."""
-        counts = [self.executed, self.blocked_frames, self.forced_left, int(self._must_plan), self._now]
+        counts = [self.executed, self.until_due, self.blocked_frames, self.forced_left, int(self._must_plan), self._now]
         stored = {
             "roots": self.roots,
             "joints": self.joints,
@@ -240,11 +243,11 @@ class Agent:
         self.roots = checked("roots", stored["roots"], (PAST, 4, 4)).copy()
         self.joints = checked("joints", stored["joints"], (PAST, joints, 3)).copy()
         self.drawn = checked("drawn", stored["drawn"], (PAST, joints, 3)).copy()
-        counts = checked("counts", stored["counts"], (5,), dtype=np.int64)
-        self.executed, self.blocked_frames, self.forced_left = (int(count) for count in counts[:3])
-        self._must_plan = bool(counts[3])
+        counts = checked("counts", stored["counts"], (6,), dtype=np.int64)
+        self.executed, self.until_due, self.blocked_frames, self.forced_left = (int(count) for count in counts[:4])
+        self._must_plan = bool(counts[4])
         self._walked = Stretch.from_state(own_part(stored, "walked_"), joints)
-        self._now = int(np.clip(counts[4], 1, self._walked.frames - 1))
+        self._now = int(np.clip(counts[5], 1, self._walked.frames - 1))
         self._seam = Seam.from_state(own_part(stored, "seam_"), joints)
         self.plan = Plan.from_state(own_part(stored, "plan_"), joints) if "plan_path" in stored else None
         scene, observer, past = (bool(flag) for flag in stored["awareness"])
@@ -260,7 +263,9 @@ def adopt(agents: Sequence[Agent], plans: Sequence[Plan]) -> None:
     """Let agents follow new plans from their next step on; those of one kind get ready for it together."""
     kinds: dict[tuple[Footing, int], list[int]] = {}
     for index, agent in enumerate(agents):
-        kinds.setdefault((agent.footing, agent.horizon), []).append(index)
+        if agent.until_due <= 0:
+            agent.until_due = agent.horizon
+        kinds.setdefault((agent.footing, agent.until_due), []).append(index)
     for indices in kinds.values():
         _adopt([agents[index] for index in indices], [plans[index] for index in indices])
 
@@ -276,13 +281,13 @@ def _adopt(agents: Sequence[Agent], plans: Sequence[Plan]) -> None:
 
 
 def _walk_ahead(agents: Sequence[Agent], near: Sequence[Disc] = ()) -> None:
-    """Work out the frames of agents of one kind, all as far in their plans, until the next plans; one frame alone where
-    others are near, who move themselves.
+    """Work out the frames of agents of one kind, all as far in their plans, until the next plans are due; one frame
+    alone where others are near, who move themselves.
 
     Frames that were worked out before are forgotten: they were of another plan, or did not reckon with others.
     """
     first = agents[0]
-    count = 1 if near else max(1, min(first.horizon, FUTURE) - first.executed)
+    count = 1 if near else max(1, first.until_due)
     past = Stretch.together([agent._walked.between(agent._now - 1, agent._now + 1) for agent in agents])
     seam, plans = Seam.together([agent._seam for agent in agents]), [agent.plan for agent in agents if agent.plan]
     ahead = walked(first.footing, past, plans, seam, first.executed, count, [near] * len(agents))

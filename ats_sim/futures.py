@@ -20,7 +20,6 @@ def futures(
     agents: Sequence[Agent],
     rngs: Sequence[np.random.Generator],
     observer: Observer,
-    replan_every: int,
     n: int,
     seconds: float,
 ) -> Array:
@@ -37,7 +36,7 @@ def futures(
     households = [[agent.dreaming() for agent in agents] for _ in range(n)]
     seeds = [[int(source.integers(2**63)) for source in sources] for _ in range(n)]
     own = [[np.random.Generator(np.random.PCG64(seed)) for seed in row] for row in seeds]
-    frames = imagine(mind, households, own, observer.track, observer.feet, replan_every, steps)
+    frames = imagine(mind, households, own, observer.track, observer.feet, steps)
     return np.moveaxis(frames, 0, 2).copy()
 
 
@@ -47,7 +46,6 @@ def imagine(
     rngs: Sequence[Sequence[np.random.Generator]],
     observer_past: Array,
     legs: Array,
-    replan_every: int,
     steps: int,
 ) -> Array:
     """Let households of agents live on, each by itself, beside an observer who stands still at a floor point (3,).
@@ -62,7 +60,7 @@ def imagine(
             for agents, sources in zip(households, rngs, strict=True)
             for thinker in thinkers_of(agents, sources, observer_past)
         ]
-        plan_due(mind, [thinker for thinker in everybody if thinker.agent.wants_plan(replan_every)])
+        plan_due(mind, [thinker for thinker in everybody if thinker.agent.wants_plan])
         for agents in households:
             for index, agent in enumerate(agents):
                 agent.follow(bodies_of_others(agents, index, legs))

@@ -57,10 +57,6 @@ class Inhabited(Protocol):
     def policy(self) -> Mind | None:
         """What draws its agents' plans; None lets them stand still."""
 
-    @property
-    def replan_every(self) -> int:
-        """Frames after which a plan is due."""
-
     def thinkers(self) -> Sequence[Thinker]:
         """All its agents that may be due to think."""
 
@@ -69,7 +65,7 @@ def think(worlds: Sequence[Inhabited]) -> None:
     """Draw all plans that are due in some worlds, which share the first one's mind, in one batch."""
     mind = worlds[0].policy if worlds else None
     if mind is not None:
-        plan_due(mind, [t for w in worlds for t in w.thinkers() if t.agent.wants_plan(w.replan_every)])
+        plan_due(mind, [t for w in worlds for t in w.thinkers() if t.agent.wants_plan])
 
 
 def plan_due(mind: Mind, thinkers: Sequence[Thinker]) -> None:

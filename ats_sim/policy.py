@@ -36,8 +36,8 @@ __all__ = ["Awareness", "Plan", "Policy"]
 
 SWITCHES = ("scene", "observer", "past", "guide")
 """Conditions in the order of the graphs' `keep` input."""
-MAX_BATCH = 128
-"""Rows per network call; longer batches are cut."""
+MAX_BATCH = 32
+"""Rows per network call; longer batches are cut, as what lies between the layers should stay in the cache."""
 PROVIDER_VARIABLE = "ATS_ONNX_PROVIDER"
 """Environment variable: `cuda` asks for the GPU, anything else runs on the CPU."""
 FULLY_AWARE = Awareness()
@@ -196,7 +196,7 @@ class Policy:
         return decoded
 
     def _draw_free(self, stage: str, draft: "_Draft", guides: Signals, rows: Array | slice) -> Array:
-        start = np.stack([noise[stage] for noise in draft.noise])[rows].astype(np.float32)
+        start = np.stack([noise[stage] for noise in draft.noise])[rows].astype(np.float32, copy=False)
         inputs = {name: value[rows] for name, value in (draft.codes | guides).items()}
         guidance = draft.guidance * self._guidance[stage] if stage in GUIDED else 1.0
         call = self._denoiser(stage, inputs, draft.keep[rows], guidance)
@@ -222,7 +222,7 @@ class Policy:
         """The stage's network with its conditions bound; its guide runs here, once for all calls."""
         if stage in GUIDES:
             inputs = inputs | self._run(GUIDES[stage], inputs)
-        bound = {name: inputs[name].astype(np.float32) for name in self._inputs[stage] if name in inputs}
+        bound = {name: inputs[name].astype(np.float32, copy=False) for name in self._inputs[stage] if name in inputs}
         return lambda x, level: self._run(stage, bound | {"noisy": x, "level": _column(level, x)})["clean"]
 
     def _run(self, graph: str, inputs: Signals) -> Signals:

@@ -68,7 +68,7 @@ class World:
         """
         if not 1 <= num_agents <= MAX_AGENTS or not 1 <= replan_every <= 56:
             raise ConfigError(f"num_agents={num_agents} (1 to {MAX_AGENTS}), replan_every={replan_every} (1 to 56)")
-        self.home, self.policy, self.replan_every, self.eyes = home, policy, replan_every, eyes
+        self.home, self.policy, self.eyes = home, policy, eyes
         options = observer or ObserverOptions()
         self.observer = Observer(home.perception, options, DT)
         """The observer's body and eyes."""
@@ -229,7 +229,7 @@ class World:
         """
         if self.policy is None:
             raise ConfigError("sample_futures: nobody has a mind here")
-        return futures(self.policy, self.agents, self._rngs, self.observer, self.replan_every, n, seconds)
+        return futures(self.policy, self.agents, self._rngs, self.observer, n, seconds)
 
     def state(self) -> dict[str, Array]:
         """Everything the future depends on, as named arrays."""
