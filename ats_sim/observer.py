@@ -53,6 +53,8 @@ class ObserverOptions:
     """Radius of the body, metres."""
     reach: float = 0.7
     """How far a hand reaches from the shoulder, metres."""
+    start_apart: tuple[float, float] = (0.8, 4.0)
+    """How near and how far from the first agent an episode may begin, metres."""
 
     def speed_of(self, stance: Stance) -> float:
         """Top speed (m/s) in a stance."""

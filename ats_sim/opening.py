@@ -114,7 +114,7 @@ def _observer_start(
         eyes = np.column_stack([floor_points, np.full(len(floor_points), height)])
         return ways_are_free(volume, np.repeat(place[None], len(eyes), axis=0), eyes, 0.0)
 
-    place = starts.draw_observer(rng, agent, sees)
+    place = starts.draw_observer(rng, agent, observer.options.start_apart, sees)
     jitter = float(rng.uniform(-FACING_JITTER, FACING_JITTER))
     if asked is None:
         x, y, z = agent - np.array([place[0], place[1], height])

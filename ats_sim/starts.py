@@ -14,7 +14,6 @@ from ats_sim.home import Home
 from ats_sim.observer import Observer, ObserverOptions
 from ats_sim.perception import HZ, PAST
 
-NEAR, FAR = 0.8, 4.0  # metres between observer and agent that make a good first look
 APART = 0.6  # metres between two agents
 KNOWN = 0.3  # metres within which a recorded motion's root must match a recorded root pose
 TRIES = 32
@@ -44,19 +43,26 @@ class Starts:
             chosen.append(index)
         return np.array(chosen, dtype=np.int64)
 
-    def draw_observer(self, rng: np.random.Generator, near: Array, sees: Callable[[Array, Array], Array]) -> Array:
+    def draw_observer(
+        self,
+        rng: np.random.Generator,
+        place: Array,
+        apart: tuple[float, float],
+        sees: Callable[[Array, Array], Array],
+    ) -> Array:
         """(2,) floor point from which a place (3,) can be looked at: neither on top of it nor across the house.
 
         Args:
             rng: Source of chance; as much is drawn wherever the place is.
-            near: What is looked at.
+            place: What is looked at.
+            apart: How near and how far the point should be, metres; where the home has none, the next best are taken.
             sees: Whether nothing stands between floor points (N, 2), at eye height, and a place (3,): (N,).
         """
-        distance = np.linalg.norm(self.observers - near[:2], axis=1)
-        good = np.flatnonzero((distance >= NEAR) & (distance <= FAR))
-        candidates = good if len(good) else np.argsort(np.abs(distance - 0.5 * (NEAR + FAR)))[:10]
+        distance, (near, far) = np.linalg.norm(self.observers - place[:2], axis=1), apart
+        good = np.flatnonzero((distance >= near) & (distance <= far))
+        candidates = good if len(good) else np.argsort(np.abs(distance - 0.5 * (near + far)))[:10]
         drawn = self.observers[candidates[(rng.random(TRIES) * len(candidates)).astype(np.int64)]]
-        return np.array(drawn[int(np.argmax(sees(drawn, near)))])  # the first that sees it, else just the first
+        return np.array(drawn[int(np.argmax(sees(drawn, place)))])  # the first that sees it, else just the first
 
 
 def find_starts(home: Home, footing: Footing, observer: Observer) -> Starts:

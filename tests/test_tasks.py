@@ -92,6 +92,14 @@ def test_follow_in_closed_form(
     assert task.terms == pytest.approx(expected) and not task.ended
 
 
+@pytest.mark.parametrize(("visible", "share"), [(0.0, 0.0), (0.2, 0.4), (0.5, 1.0), (0.9, 1.0)])
+def test_who_has_lost_sight_of_the_animal_does_not_follow_it(visible: float, share: float) -> None:
+    task = begun("follow")
+    task.judge(at(agent=(1.5, 0.0), visible=visible))
+    whole = {"band": 0.6, "facing": 0.2, "behind": 0.2}
+    assert {name: task.terms[name] for name in whole} == pytest.approx({k: share * v for k, v in whole.items()})
+
+
 APPROACH = [
     (1.8, 1.4, False, {"shaping": (2.4 - DISCOUNT * 1.2) / 0.14, "hurry": 0.0, "success": 0.0}),
     (1.2, 1.4, False, {"shaping": (2.4 - DISCOUNT * 0.6) / 0.14, "hurry": -0.5, "success": 0.0}),

@@ -8,6 +8,7 @@ from toy_home import COUCH_HIGH, COUCH_LOW, ROOM_HIGH, ROOM_LOW, SPEED, Scripted
 
 from ats_sim.errors import ActionError, ConfigError
 from ats_sim.home import Home
+from ats_sim.observer import ObserverOptions
 from ats_sim.world import World
 
 RADIUS = 0.2
@@ -168,6 +169,15 @@ def test_starts_are_free_supported_by_data_and_varied(world: World) -> None:
         assert 0.7 < world.measure().distance[0] < 4.1
         seen.append(world.measure().visible[0] > 0.0)
     assert len(np.unique(np.round(starts, 3), axis=0)) > 30 and np.mean(seen) > 0.8
+
+
+@pytest.mark.parametrize("apart", [(0.8, 1.5), (2.0, 5.0)])
+def test_an_observer_starts_as_far_away_as_it_should(home: Home, apart: tuple[float, float]) -> None:
+    made = World(home, policy=None, observer=ObserverOptions(start_apart=apart))
+    for seed in range(20):
+        made.reset(np.random.default_rng(seed))
+        assert apart[0] - 0.05 < made.measure().distance[0] < apart[1] + 0.05
+    made.close()
 
 
 BAD_ACTIONS = {

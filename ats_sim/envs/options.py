@@ -109,12 +109,15 @@ class EnvOptions:
             ConfigError: If a number is out of range.
             HomeError: If the home has no room for the observer or the agents.
         """
+        observer = ObserverOptions(
+            speed=self.observer_speed, radius=self.observer_radius, start_apart=TASKS[self.task].START_APART
+        )
         return World(
             home,
             policy=policy,
             num_agents=self.num_agents,
             replan_every=self.replan_every,
-            observer=ObserverOptions(speed=self.observer_speed, radius=self.observer_radius),
+            observer=observer,
             eyes=self.eyes,
             physics=self.physics,
         )

@@ -25,6 +25,8 @@ class Task(ABC):
     """Names of the terms whose sum is the reward."""
     LOOKS_AT_FRAMING: ClassVar[bool] = False
     """Whether `Situation.framing` has to be filled in."""
+    START_APART: ClassVar[tuple[float, float]] = (0.8, 4.0)
+    """How near and how far from the animal an episode begins, metres."""
 
     def __init__(self, discount: float) -> None:
         """Prepare; `discount` is the learner's, for shaping."""
@@ -100,7 +102,10 @@ class _Shaped(Task):
 
 
 class Follow(_Shaped):
-    """Stay 1 to 2 m behind the animal and look at it; never ends.
+    """Stay 1 to 2 m behind the animal and keep it in sight; never ends.
+
+    Whoever has lost sight of it does not follow it: all three shares below shrink with what is seen of it, from half
+    of its body on.
 
     - `band`: 0.6 from 1 to 2 m, falling to 0 over another metre on either side.
     - `facing`: 0.2 looking at it, 0 with the back to it.
@@ -120,6 +125,10 @@ class Follow(_Shaped):
     """Potential per metre."""
     FARTHEST = 6.0
     """Gaps beyond this, metres, are all alike."""
+    ENOUGH = 0.5
+    """Share of the body whose sight is as good as that of all of it."""
+    START_APART = (2.0, 5.0)
+    """Outside the band: to stand still is not enough."""
 
     def gap(self, distance: float) -> float:
         """Metres outside the band."""
@@ -133,10 +142,11 @@ class Follow(_Shaped):
         to = (situation.agent[0] - situation.observer[0], situation.agent[1] - situation.observer[1])
         ahead = (math.cos(situation.yaw), math.sin(situation.yaw))
         moving = math.hypot(*situation.motion) > self.MOVING
+        seen = min(1.0, situation.visible / self.ENOUGH)
         return {
-            "band": 0.6 * max(0.0, 1.0 - self.gap(situation.distance) / self.FADE),
-            "facing": 0.1 * (1.0 + _cosine(ahead, to)),
-            "behind": 0.1 * (1.0 + _cosine(situation.motion, to)) if moving else 0.2,
+            "band": 0.6 * seen * max(0.0, 1.0 - self.gap(situation.distance) / self.FADE),
+            "facing": 0.1 * seen * (1.0 + _cosine(ahead, to)),
+            "behind": 0.1 * seen * (1.0 + _cosine(situation.motion, to) if moving else 2.0),
             "shaping": self.shaping(situation),
             "scared": -1.0 if self._watch.fleeing(situation) else 0.0,
         }
@@ -159,6 +169,8 @@ class Approach(_Shaped):
     CALM, FAST, NEAR = 0.5, 1.4, 1.5
     """Speeds (m/s) from which and at which hurrying costs, and the distance (m) within which it does."""
     BONUS, PENALTY = 10.0, -10.0
+    START_APART = (2.0, 5.0)
+    """Far enough that there is something to do: an animal that strolls by does not make a success."""
 
     def potential(self, situation: Situation) -> float:
         """-1 per 0.14 m that are missing."""
