@@ -6,7 +6,6 @@ in one sentence on stderr and exit code 2.
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from ats_sim import __version__, arguments
+from ats_sim import __version__, arguments, summaries
 from ats_sim.envs.closed_loop_config import ClosedLoopConfig
 from ats_sim.errors import ConfigError
 from ats_sim.exit_codes import BAD_INPUT, OK, PROBLEMS, guarded, refuse
@@ -68,16 +67,18 @@ def view(options: Flat[ViewOptions]) -> int:
     return OK
 
 
-def synthesize(output: Output, config: Flat[SynthesizeConfig]) -> int:
+def synthesize(output: Output, config: Flat[SynthesizeConfig], json: Path | None = None) -> int:
     """Make up a home, an animal and the person who films it: a capture with ground truth.
 
     Args:
         output: Folder of the new capture.
         config: What it should contain.
+        json: File to write the numbers at the end to.
     """
     from ats_sim.reconstruction.capture.synthesis.synthesize import synthesize as run
 
-    return _show(run(output, config), f"ats reconstruct {output} -o recon")
+    numbers = run(output, config)
+    return _end(numbers, summaries.synthesized(numbers, output), json, f"ats reconstruct {output} -o recon")
 
 
 def import_capture(
@@ -101,7 +102,13 @@ def import_capture(
     )
 
 
-def reconstruct(capture: Place[Path], output: Output, config: Flat[ReconstructConfig], resume: bool = True) -> int:
+def reconstruct(
+    capture: Place[Path],
+    output: Output,
+    config: Flat[ReconstructConfig],
+    resume: bool = True,
+    json: Path | None = None,
+) -> int:
     """Find every camera, the home and the moving animal in a capture.
 
     Args:
@@ -109,13 +116,17 @@ def reconstruct(capture: Place[Path], output: Output, config: Flat[ReconstructCo
         output: Folder of the reconstruction; it will hold home/, which is complete but for its behaviour.
         config: How it is done.
         resume: Keep stages that are done and whose inputs did not change.
+        json: File to write the numbers at the end to.
     """
     from ats_sim.reconstruction.pipeline import reconstruct as run
 
-    return _show(run(capture, output, config, resume), f"ats train {output} -o home (report: {output}/report.html)")
+    numbers = run(capture, output, config, resume)
+    return _end(numbers, summaries.reconstructed(numbers, output), json, f"ats train {output} -o home")
 
 
-def train(recon: Place[Path], output: Output, config: Flat[TrainConfig], resume: bool = True) -> int:
+def train(
+    recon: Place[Path], output: Output, config: Flat[TrainConfig], resume: bool = True, json: Path | None = None
+) -> int:
     """Learn the animal's behaviour from a reconstruction and write a home that `ats play` opens.
 
     Args:
@@ -123,11 +134,13 @@ def train(recon: Place[Path], output: Output, config: Flat[TrainConfig], resume:
         output: Folder of the trained home.
         config: How it is learned.
         resume: Go on from the last checkpoint; --no-resume begins anew.
+        json: File to write the numbers at the end to.
     """
     arguments.reconstruction(recon)
     from ats_sim.models.training import train as run
 
-    return _show(run(recon, output, config, resume), f"ats play --home {output}")
+    numbers = run(recon, output, config, resume)
+    return _end(numbers, summaries.trained(numbers, output), json, f"ats play --home {output}")
 
 
 def evaluate(
@@ -147,7 +160,7 @@ def evaluate(
         closed_loop: With `closed-loop`: how long and how often to watch.
         capture: With `reconstruction`: the capture it was made from.
         recon: With `behaviour`: the reconstruction the home was trained on.
-        json: File to write the scores to.
+        json: File to write all scores to.
         report: With `closed-loop`: folder for closed_loop.json and a page with pictures, closed_loop.html.
     """
     if what == "reconstruction":
@@ -156,18 +169,19 @@ def evaluate(
         from ats_sim.reconstruction.evaluation import evaluate_reconstruction
 
         scores: Any = evaluate_reconstruction(path, source)
+        lines = summaries.reconstruction_scores(scores)
     elif what == "closed-loop":
         from ats_sim.envs.closed_loop import evaluate_closed_loop
 
         scores = evaluate_closed_loop(path, closed_loop, report)
+        lines = summaries.closed_loop_scores(scores)
     else:
         source = arguments.reconstruction(arguments.needed(recon, "--recon", "the reconstruction it was trained on"))
         from ats_sim.models.evaluation import evaluate_behaviour
 
         scores = evaluate_behaviour(path, source)
-    if json is not None:
-        write_json(json, scores)
-    return _show(scores)
+        lines = summaries.behaviour_scores(scores)
+    return _end(scores, lines, json)
 
 
 def check(path: Place[Path], redaction: Flat[RedactOptions], contents: bool = False) -> int:
@@ -222,6 +236,8 @@ class Verb:
     """What it does, in a few words."""
     example: str
     """A command that works, or one a line."""
+    goes_on: bool = False
+    """Whether the same command goes on where it was stopped."""
 
 
 EVALUATIONS = (
@@ -235,13 +251,13 @@ VERBS: Mapping[str, Verb] = {
     ),
     "view": Verb(view, "the same in a browser on this machine", "ats view --home default --port 8765"),
     "synthesize": Verb(
-        synthesize, "make up a capture with ground truth", "ats synthesize -o capture --videos 6 --seed 1"
+        synthesize, "make up a capture with ground truth", "ats synthesize -o capture --videos 6 --seed 1", True
     ),
     "import": Verb(import_capture, "take in another program's recordings (none yet)", "ats import --help"),
     "reconstruct": Verb(
-        reconstruct, "capture -> cameras, home, animal", "ats reconstruct capture -o recon --preset fast"
+        reconstruct, "capture -> cameras, home, animal", "ats reconstruct capture -o recon --preset fast", True
     ),
-    "train": Verb(train, "reconstruction -> home with behaviour", "ats train recon -o home --preset fast"),
+    "train": Verb(train, "reconstruction -> home with behaviour", "ats train recon -o home --preset fast", True),
     "evaluate": Verb(evaluate, "score against ground truth", "\n         ".join(EVALUATIONS)),
     "check": Verb(check, "list every problem of a home or capture", "ats check default"),
     "doctor": Verb(doctor, "what works on this machine, and how to fix the rest", "ats doctor"),
@@ -276,12 +292,15 @@ def _run(name: str, words: Sequence[str]) -> int:
     about = f"{(verb.run.__doc__ or '').split('Args:')[0].strip()}\n\nExample: {verb.example}"
     # Help is about the whole verb: after some arguments tyro would leave those out of the usage line.
     given = ["--help"] if {"-h", "--help"} & set(words) else list(words)
-    return guarded(name, lambda: tyro.cli(verb.run, prog=f"ats {name}", args=given, description=about))
+    goes_on = verb.goes_on and "--no-resume" not in words
+    return guarded(name, lambda: tyro.cli(verb.run, prog=f"ats {name}", args=given, description=about), goes_on)
 
 
-def _show(summary: Any, following: str | None = None) -> int:
-    """Print a summary of plain numbers, nested ones indented, and on stderr what to do next."""
-    print(json.dumps(summary, indent=2, default=str))
+def _end(numbers: Any, lines: Sequence[str], json: Path | None, following: str | None = None) -> int:
+    """Say how a verb ended, on stderr what to do next, and write all numbers to a file where one is wanted."""
+    if json is not None:
+        write_json(json, numbers)
+    print("\n".join(lines))
     if following is not None:
         print(f"next: {following}", file=sys.stderr)
     return OK

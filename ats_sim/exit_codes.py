@@ -8,8 +8,11 @@ from ats_sim.errors import AtsError
 OK, PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
-def guarded(name: str, run: Callable[[], int]) -> int:
-    """The exit code of a verb called `name`, whose bad input, missing files and Ctrl-C end in a sentence."""
+def guarded(name: str, run: Callable[[], int], goes_on: bool = False) -> int:
+    """The exit code of a verb called `name`; bad input, missing files and Ctrl-C end in a sentence.
+
+    `goes_on` says that what was stopped can be taken up again.
+    """
     try:
         return run()
     except AtsError as error:
@@ -23,7 +26,7 @@ def guarded(name: str, run: Callable[[], int]) -> int:
     except OSError as error:
         return refuse(f"{error.filename or name}: {error.strerror or error}")
     except KeyboardInterrupt:
-        sys.stderr.write("stopped\n")
+        sys.stderr.write("stopped; the same command goes on from here\n" if goes_on else "stopped\n")
         return INTERRUPTED
 
 

@@ -140,18 +140,51 @@ def test_unknown_options_are_refused(capsys: pytest.CaptureFixture[str]) -> None
     assert "--presett" in capsys.readouterr().err
 
 
-def test_options_reach_the_room(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+REPORT = {
+    "videos": {"v00": {"accepted": True, "reason": ""}, "v01": {"accepted": False, "reason": "another home"}},
+    "scene": {"faces": 12, "seen_m3": 3.0},
+    "agent": {"found": False, "joints": 0, "seconds_valid": 0.0},
+    "seconds": {"register": 61.0},
+}
+
+
+def test_options_reach_the_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     seen: dict[str, Any] = {}
 
     def reconstruct(capture: Path, output: Path, config: Any, resume: bool) -> dict[str, Any]:
         seen.update(capture=capture, output=output, config=config, resume=resume)
-        return {"videos": 3}
+        return REPORT
 
     monkeypatch.setitem(sys.modules, "ats_sim.reconstruction.pipeline", SimpleNamespace(reconstruct=reconstruct))
-    assert cli.main(["reconstruct", "cap", "-o", "rec", "--preset", "fast", "--no-masks", "--no-resume"]) == 0
+    numbers = tmp_path / "numbers.json"
+    words = ["reconstruct", "cap", "-o", "rec", "--preset", "fast", "--no-masks", "--no-resume", "--json", str(numbers)]
+    assert cli.main(words) == 0
     assert (seen["capture"], seen["output"], seen["resume"]) == (Path("cap"), Path("rec"), False)
     assert (seen["config"].preset, seen["config"].masks) == ("fast", False)
-    assert json.loads(capsys.readouterr().out) == {"videos": 3}
+    assert json.loads(numbers.read_text()) == REPORT
+    shown = capsys.readouterr()
+    assert "1 of 2 videos registered" in shown.out and "v01 was left out: another home" in shown.out
+    assert "ats train rec" in shown.err
+
+
+@pytest.mark.parametrize(("more", "goes_on"), [([], True), (["--no-resume"], False)])
+def test_a_stopped_training_says_whether_it_can_go_on(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    goes_on: bool,
+) -> None:
+    (tmp_path / "home").mkdir()
+
+    def train(*_: Any) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "ats_sim.models.training", SimpleNamespace(train=train))
+    assert cli.main(["train", str(tmp_path), "-o", "home", *more]) == 130
+    assert ("the same command goes on" in capsys.readouterr().err) == goes_on
 
 
 def test_errors_of_a_room_become_one_sentence(

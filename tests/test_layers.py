@@ -46,7 +46,7 @@ FLOORS = [
     {"world"},
     {"envs"},
     {"play", "doctor"},
-    {"viewer", "doctor_table", "arguments", "exit_codes"},
+    {"viewer", "doctor_table", "arguments", "exit_codes", "summaries"},
     {"cli"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -123,8 +123,8 @@ class _GroupNorm(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         size = channels // GROUPS
-        same = torch.block_diag(*[torch.ones(size, size) / size] * GROUPS)
-        self.register_buffer("share", same, persistent=False)
+        same = torch.eye(GROUPS).repeat_interleave(size, 0).repeat_interleave(size, 1)
+        self.register_buffer("share", same / size, persistent=False)
 
     def forward(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """Sequence (B, T, C), scale and shift (B, 1, C) to (B, T, C)."""
@@ -162,7 +162,7 @@ class _Halving(nn.Conv1d):
         super().__init__(channels, out, kernel)
 
     def forward(self, x: Tensor) -> Tensor:
-        pairs = nn.functional.pad(x, (0, 0, 1, 1)).unflatten(1, (-1, 2)).flatten(2)
+        pairs = nn.functional.pad(x, (0, 0, 1, 1)).reshape(-1, x.shape[1] // 2 + 1, 2 * self.in_channels)
         rest = (self.kernel_size[0] - 2) * self.in_channels
         return _convolved(torch.cat([pairs[:, :-1], pairs[:, 1:, :rest]], dim=-1), self)
 
@@ -173,24 +173,29 @@ class _Doubling(nn.ConvTranspose1d):
     def __init__(self, channels: int, out: int) -> None:
         super().__init__(channels, out, 4)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         wide = nn.functional.pad(x, (0, 0, 1, 1))
         neighbours = torch.cat([wide[:, :-1], wide[:, 1:]], dim=-1)
         # Between two frames lie the later half of the first and the earlier half of the second.
         taps = self.weight.permute(2, 1, 0)
         later, earlier = torch.cat([taps[2], taps[0]], dim=-1), torch.cat([taps[3], taps[1]], dim=-1)
-        between = _product(neighbours, torch.cat([later, earlier]), torch.cat([self.bias, self.bias]))
-        return between.unflatten(2, (2, -1)).flatten(1, 2)[:, 1:-1]
+        between = _product(neighbours, torch.cat([later, earlier]), torch.cat([_bias(self)] * 2))
+        return between.reshape(-1, 2 * neighbours.shape[1], self.out_channels)[:, 1:-1]
 
 
 def _convolved(taps: Tensor, layer: nn.Conv1d) -> Tensor:
     """What a layer makes of its frames, laid out as (B, T, taps x C)."""
-    return _product(taps, layer.weight.transpose(1, 2).flatten(1), layer.bias)
+    return _product(taps, layer.weight.transpose(1, 2).flatten(1), _bias(layer))
 
 
 def _product(x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
     """Frames (B, T, K) times a matrix (N, K), as one product over all rows of all sequences."""
-    return nn.functional.linear(x.flatten(0, 1), matrix, bias).unflatten(0, x.shape[:2])
+    return nn.functional.linear(x.flatten(0, 1), matrix, bias).reshape(-1, x.shape[1], len(matrix))
+
+
+def _bias(layer: nn.Conv1d | nn.ConvTranspose1d) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias
 
 
 def _zeroed(layer: nn.Linear | nn.Conv1d) -> nn.Module:

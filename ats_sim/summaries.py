@@ -1,0 +1,140 @@
+"""What the long verbs say at their end: the numbers that matter as sentences; `--json FILE` keeps them all."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+Numbers = Mapping[str, Any]
+FEW_EPISODES = 10
+"""Fewer seeded episodes than this tell little."""
+
+
+def synthesized(summary: Numbers, output: Path) -> list[str]:
+    """What was made up."""
+    styles = Counter(summary["observers"].values())
+    return [
+        f"{output}: {summary['videos']} videos, {summary['frames']:,} frames in {_clock(summary['seconds'])}",
+        "filmed by somebody " + ", ".join(f"{style} ({times})" for style, times in sorted(styles.items())),
+    ]
+
+
+def reconstructed(report: Numbers, output: Path) -> list[str]:
+    """What was found, and what was not."""
+    videos, scene, agent = report["videos"], report["scene"], report["agent"]
+    lost = {name: video["reason"] for name, video in videos.items() if not video["accepted"]}
+    lines = [f"cameras: {len(videos) - len(lost)} of {len(videos)} videos registered"]
+    lines += [f"  {name} was left out: {reason}" for name, reason in sorted(lost.items())]
+    lines.append(f"scene: {scene['faces']:,} faces, {scene['seen_m3']:.0f} m³ seen")
+    if agent["found"]:
+        lines.append(f"animal: {agent['joints']} joints, followed for {_clock(agent['seconds_valid'])}")
+    else:
+        lines.append("animal: not found in any video, so there is no behaviour to learn")
+    held_out = report.get("held_out_against_sensor", {}).get("all", {})
+    if "depth_acc_all_10cm" in held_out:
+        share = held_out["depth_acc_all_10cm"]
+        lines.append(f"held-out frames: {share:.1%} of the rendered depth within 10 cm of the sensor's")
+    if "registration" in report.get("ground_truth", {}):
+        lines += [f"against ground truth, {line}" for line in _registration(report["ground_truth"]["registration"])]
+    lines.append(f"took {_clock(sum(report['seconds'].values()))}; pictures and all numbers: {output}/report.html")
+    return lines
+
+
+def trained(summary: Numbers, output: Path) -> list[str]:
+    """What was learned, and how far it can be trusted."""
+    lines = [
+        f"{output}: learned from {summary['windows']:,} windows of {summary['videos']} videos "
+        f"in {summary['steps']:,} steps ({summary['parameters'] / 1e6:.1f} million weights)"
+    ]
+    if summary["few_windows"]:
+        lines.append("too few windows to learn much: film for longer, or reconstruct more videos")
+    if not summary["test_videos"]:
+        lines.append("nothing was held out, so nothing is known about how good it is: film more videos")
+    elif "test_goal_minade" in summary:
+        lines.append(
+            f"{summary['test_videos']} held-out videos, best of {summary['test_samples']}: goal "
+            f"{summary['test_goal_minade']:.2f} m, path {summary['test_path_minade']:.2f} m, joints "
+            f"{summary['test_joints_minade']:.2f} rad"
+        )
+    return lines
+
+
+def reconstruction_scores(scores: Numbers) -> list[str]:
+    """How far a reconstruction is from the truth."""
+    lines = _registration(scores["registration"]) if "registration" in scores else []
+    pictures = scores.get("pictures", {}).get("all", {})
+    if "depth_acc_background_10cm" in pictures:
+        shares = [f"{part} {pictures[f'depth_acc_{part}_10cm']:.3f}" for part in ("background", "agent")]
+        lines.append(f"depth of held-out frames within 10 cm: {', '.join(shares)}")
+    if "chamfer_m" in scores.get("surface", {}):
+        surface = scores["surface"]
+        lines.append(
+            f"surface: chamfer {100 * surface['chamfer_m']:.1f} cm (accuracy {100 * surface['accuracy_m']:.1f}, "
+            f"completeness {100 * surface['completeness_m']:.1f})"
+        )
+    agent = scores.get("agent", {})
+    if "root_m_mean" in agent:
+        lines.append(
+            f"animal: root {100 * agent['root_m_mean']:.1f} cm, joints {100 * agent['joint_position_m']:.1f} cm and "
+            f"{agent['joint_angle_rad']:.2f} rad, over {agent['moments']:,} moments"
+        )
+    return [*lines, *_absent(scores)]
+
+
+def behaviour_scores(scores: Numbers) -> list[str]:
+    """A table of the policy and its baselines on held-out videos."""
+    rows = {name: row for name, row in scores.items() if isinstance(row, Mapping)}
+    head = f"{'held out':22}{'goal m':>9}{'path m':>9}{'energy':>9}{'missed':>9}"
+    lines = [f"best of {rows['policy']['samples']} at {rows['policy']['windows']} moments", head]
+    for name, row in rows.items():
+        keys = ("goal_minade", "path_minade", "path_energy_score", "path_miss_rate")
+        cells = [f"{row[key]:9.3f}" if key in row else f"{'-':>9}" for key in keys]
+        lines.append(f"{name.replace('_', ' '):22}{''.join(cells)}")
+    if scores.get("seen_in_training"):
+        lines.append("these videos were learned from: this is memory, not skill")
+    return lines
+
+
+def closed_loop_scores(scores: Numbers) -> list[str]:
+    """The simulated life beside the recorded one."""
+    recorded, simulated = scores["recorded"], scores[scores["compared"]]
+    lines = [f"{'':28}{'recorded':>10}{'simulated':>11}  ({scores['compared']})"]
+    for key, name, unit in (
+        ("speed_p50", "speed, median", "m/s"),
+        ("speed_p95", "speed, 95th percentile", "m/s"),
+        ("way_m_per_minute", "way a minute", "m"),
+        ("share_standing", "share of time at rest", ""),
+        ("foot_skate_mean", "paws sliding", "m/s"),
+        ("penetration_p99", "inside something, 99th p.", "m"),
+    ):
+        if key in recorded and key in simulated:
+            lines.append(f"{name:28}{recorded[key]:10.3f}{simulated[key]:11.3f}  {unit}".rstrip())
+    startle = scores.get("reaction", {}).get("startle", {})
+    if "ratio_beyond_hidden" in startle:
+        low, high = startle["ratio_beyond_hidden_interval"]
+        lines.append(
+            f"startles {startle['ratio_beyond_hidden']:.2f} ({low:.2f} to {high:.2f}) times as much as the recorded "
+            "animal for perceiving whoever comes"
+        )
+    if scores["episodes"] < FEW_EPISODES:
+        lines.append(f"only {scores['episodes']} episodes: too few to tell (--episodes 50)")
+    return lines
+
+
+def _registration(scores: Numbers) -> list[str]:
+    every = scores["all"]
+    lines = [
+        f"cameras: {every['rotation_deg_mean']:.2f}° and {100 * every['centre_m_mean']:.1f} cm off on average, "
+        f"{every['lost']} of {every['frames']:,} frames lost"
+    ]
+    return lines + [f"  rejected: {name}" for name in scores.get("rejected", ())]
+
+
+def _absent(scores: Numbers) -> list[str]:
+    """What could not be scored, and why."""
+    return [f"{name.replace('_', ' ')}: {value}" for name, value in scores.items() if isinstance(value, str)]
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{seconds:.1f} s"

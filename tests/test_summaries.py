@@ -1,0 +1,63 @@
+"""What the long verbs say at their end: what a user must not miss is a sentence, and numbers come in useful units."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ats_sim import summaries
+
+TRAINED: dict[str, Any] = {
+    "windows": 1234,
+    "videos": 3,
+    "steps": 10,
+    "parameters": 3_100_000,
+    "few_windows": 0,
+    "test_videos": 1,
+    "test_samples": 16,
+    "test_goal_minade": 0.364,
+    "test_path_minade": 0.229,
+    "test_joints_minade": 0.141,
+}
+CAMERAS = {"all": {"rotation_deg_mean": 0.173, "centre_m_mean": 0.0068, "frames": 43200, "lost": 3}, "rejected": ["v7"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({}, "goal 0.36 m, path 0.23 m, joints 0.14 rad"),
+        ({"few_windows": 1}, "too few windows"),
+        ({"test_videos": 0}, "nothing was held out"),
+    ],
+)
+def test_a_training_says_how_far_it_can_be_trusted(change: dict[str, Any], sentence: str) -> None:
+    shown = "\n".join(summaries.trained(TRAINED | change, Path("home")))
+    assert sentence in shown and "1,234 windows of 3 videos" in shown
+    assert all((other in shown) == (other == sentence) for other in ("too few windows", "nothing was held out"))
+
+
+def test_scores_of_a_reconstruction_come_in_degrees_and_centimetres_and_say_what_is_missing() -> None:
+    surface = {"chamfer_m": 0.0234, "accuracy_m": 0.008, "completeness_m": 0.039}
+    lines = summaries.reconstruction_scores(
+        {"registration": CAMERAS, "surface": surface, "second_camera": "n/a: the capture has no second camera"}
+    )
+    assert lines == [
+        "cameras: 0.17° and 0.7 cm off on average, 3 of 43,200 frames lost",
+        "  rejected: v7",
+        "surface: chamfer 2.3 cm (accuracy 0.8, completeness 3.9)",
+        "second camera: n/a: the capture has no second camera",
+    ]
+
+
+def test_a_behaviour_that_was_learned_from_the_same_videos_is_called_memory() -> None:
+    row = {"goal_minade": 0.1, "path_minade": 0.2, "path_energy_score": 0.3, "path_miss_rate": 0.0}
+    scores = {"policy": row | {"samples": 16, "windows": 60}, "stand_still": row}
+    assert "stand still" in summaries.behaviour_scores(scores)[-1]
+    assert "memory" in summaries.behaviour_scores(scores | {"seen_in_training": 1})[-1]
+
+
+@pytest.mark.parametrize(("episodes", "few"), [(2, True), (50, False)])
+def test_few_episodes_are_called_few(episodes: int, few: bool) -> None:
+    scores = {"episodes": episodes, "compared": "replay", "recorded": {"speed_p50": 0.2}, "replay": {"speed_p50": 0.1}}
+    lines = summaries.closed_loop_scores(scores)
+    assert ("too few to tell" in lines[-1]) == few and "0.200" in lines[1] and "0.100" in lines[1]
