@@ -255,7 +255,11 @@ TRIALS = (
         "pip install --no-deps PyOpenGL==3.1.10",
         environment={"PYOPENGL_PLATFORM": "egl"},
     ),
-    Trial("networks on the GPU", _ONNX_CUDA, "needs an NVIDIA driver and pip install 'onnxruntime-gpu[cuda,cudnn]'"),
+    Trial(
+        "networks on the GPU",
+        _ONNX_CUDA,
+        "needs an NVIDIA driver, pip uninstall onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'",
+    ),
 )
 
 

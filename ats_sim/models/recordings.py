@@ -13,6 +13,7 @@ from ats_sim.files import read_json, read_npz
 from ats_sim.geometry import exp_so3, interpolate_poses, log_so3
 from ats_sim.home import Home
 from ats_sim.perception import FUTURE, HZ
+from ats_sim.progress import track
 
 MAX_MOTION_GAP = 0.25
 """Seconds between two seen poses over which motion may be interpolated."""
@@ -63,7 +64,7 @@ def load_recordings(recon: Path, home: Home) -> tuple[Recording, ...]:
         raise TrainingError(f"{recon}/cameras.json: no 'videos' in it; run `ats reconstruct` again")
     moved = sorted({name.rsplit("/", 1)[0] for name in motion})
     recordings = []
-    for name in moved:
+    for name in track(moved, "reading recordings"):
         if not videos.get(name, {}).get("accepted", False):
             continue
         try:
