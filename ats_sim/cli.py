@@ -195,6 +195,8 @@ def check(path: Place[Path], redaction: Flat[RedactOptions], contents: bool = Fa
         redaction: What a copy to give away keeps.
         contents: List the files of a home and what they reveal.
     """
+    if redaction.redact is None and redaction != RedactOptions():
+        raise ConfigError("--texture and --keep-recordings say how --redact OUT is done; give it too")
     arguments.home_or_capture(path)
     further = contents or redaction != RedactOptions()
     if (path / "capture.json").exists():

@@ -62,7 +62,7 @@ def read_reset_options(options: Mapping[str, Any] | None, num_agents: int) -> Re
             raise ArrayError(f"guidance: {guidance}, want 0 to {MOST_GUIDANCE:.0f} (1 is the mind as it is)")
         poses = _agent_poses(given.get("agent_poses"), num_agents)
     except ArrayError as error:
-        raise ConfigError(f"reset options: {error}") from error
+        raise ConfigError(str(error)) from error
     awareness = read_awareness(given.get("awareness", {}))
     steering = tuple(
         Steering(

@@ -21,7 +21,7 @@ from ats_sim.measures import DT, Household, Measures, measure
 from ats_sim.moment import Moment, moment_between
 from ats_sim.observer import FLOOR, Observer, ObserverOptions, checked_action
 from ats_sim.opening import draw_opening, refuse_outside
-from ats_sim.perception import PAST
+from ats_sim.perception import FUTURE, PAST
 from ats_sim.physics import Bodies
 from ats_sim.planning import Mind, Thinker, agents_in_the_way, attended, bodies_of_others, think, thinkers_of
 from ats_sim.replay import Replay
@@ -66,8 +66,10 @@ class World:
             ConfigError: If a number is out of range.
             HomeError: If the home has no room for the observer or the agents.
         """
-        if not 1 <= num_agents <= MAX_AGENTS or not 1 <= replan_every <= 56:
-            raise ConfigError(f"num_agents={num_agents} (1 to {MAX_AGENTS}), replan_every={replan_every} (1 to 56)")
+        if not 1 <= num_agents <= MAX_AGENTS:
+            raise ConfigError(f"num_agents={num_agents}: want 1 to {MAX_AGENTS}")
+        if not 1 <= replan_every <= FUTURE:
+            raise ConfigError(f"replan_every={replan_every}: want 1 to {FUTURE} steps")
         self.home, self.policy, self.eyes = home, policy, eyes
         options = observer or ObserverOptions()
         self.observer = Observer(home.perception, options, DT)

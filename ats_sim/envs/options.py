@@ -12,6 +12,7 @@ from ats_sim.geometry import Intrinsics
 from ats_sim.home import Home
 from ats_sim.observer import ObserverOptions
 from ats_sim.planning import Mind
+from ats_sim.rendering.renderer import Backend
 from ats_sim.world import Physics, World
 
 ObsMode = Literal["state", "rgbd"]
@@ -59,7 +60,7 @@ class EnvOptions:
     """What `render` draws into the picture: "plan" (goals and paths), "ghost" (the recorded animal while a video is
     replayed), "futures" (paths that the animal may take instead, drawn anew at every step) and "support" (where the
     real animal was recorded)."""
-    renderer: str = "auto"
+    renderer: Backend = "auto"
     """Which renderer draws; "auto" takes the best that works here."""
 
     def __post_init__(self) -> None:
@@ -69,6 +70,7 @@ class EnvOptions:
         _choose("physics", self.physics, get_args(Physics))
         _choose("camera", self.camera, get_args(CameraName))
         _choose("render_mode", self.render_mode, (None, *RENDER_MODES))
+        _choose("renderer", self.renderer, get_args(Backend))
         for one in self.show:
             _choose("show", one, get_args(Shown))
         _within("shaping_discount", self.shaping_discount, 0.0, 1.0)

@@ -66,8 +66,10 @@ class ATSHomeVectorEnv(VectorEnv[dict[str, Array], Array, Array]):  # type: igno
             ConfigError: If an option has no such value.
             HomeError: If the home is missing, damaged, or has no policy.
         """
-        if not 1 <= num_envs <= MOST_ENVS or not 0 <= workers <= min(num_envs, MOST_WORKERS):
-            raise ConfigError(f"num_envs={num_envs} (1 to {MOST_ENVS}), workers={workers} (0 to num_envs)")
+        if not 1 <= num_envs <= MOST_ENVS:
+            raise ConfigError(f"num_envs={num_envs}: want 1 to {MOST_ENVS}")
+        if not 0 <= workers <= min(num_envs, MOST_WORKERS):
+            raise ConfigError(f"workers={workers}: want 0 to {min(num_envs, MOST_WORKERS)}, no more than worlds")
         self.num_envs = num_envs
         self._autoreset = _autoreset(autoreset_mode)
         limits = (max_episode_steps, self._autoreset)
