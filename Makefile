@@ -19,16 +19,16 @@ python:
 
 $(BIN)/.runtime: pyproject.toml | python
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/pip install --disable-pip-version-check --editable .
 	touch $@
 
 $(BIN)/.train: pyproject.toml $(BIN)/.runtime
-	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[train]"
+	$(BIN)/pip install --disable-pip-version-check $(TORCH)
+	$(BIN)/pip install --disable-pip-version-check --editable ".[train]"
 	touch $@
 
 $(BIN)/.dev: pyproject.toml $(BIN)/.train
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	$(BIN)/pip install --disable-pip-version-check --editable ".[dev]"
 	touch $@
 
 train: $(BIN)/.train ## Add what synthesizing, reconstructing and training need

@@ -98,11 +98,14 @@ class _Walk:
         stride = min(LEAST_STRIDE + MORE_STRIDE * speed, MOST_STRIDE)
         ahead = [part / max(math.hypot(*motion), 1e-9) * min(stride, math.hypot(*motion)) for part in motion]
         lag = [math.dist(wanted[foot][:2], spot[:2]) for foot, spot in enumerate(self.spots)]
-        # Those that lag the most are lifted first.
-        for foot in sorted(range(len(lag)), key=lambda foot: -lag[foot]):
-            if self.phases[foot] > 0.0 or (lag[foot] > stride and self._may_lift(foot)):
-                self.phases[foot] += 1.0 / (3.0 if speed < SLOW else 2.0)
-            self._move(foot, wanted[foot], ahead)
+        if any(self.phases) or max(lag) > stride:
+            # Those that lag the most are lifted first.
+            for foot in sorted(range(len(lag)), key=lambda foot: -lag[foot]):
+                if self.phases[foot] > 0.0 or (lag[foot] > stride and self._may_lift(foot)):
+                    self.phases[foot] += 1.0 / (3.0 if speed < SLOW else 2.0)
+                self._move(foot, wanted[foot], ahead)
+        else:
+            self.places = list(self.spots)
         for foot in range(len(lag)):
             if free[foot]:
                 self.spots[foot] = self.places[foot] = drawn[foot]

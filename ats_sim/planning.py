@@ -98,6 +98,8 @@ def attended(agents: Sequence[Agent], observer: Array) -> Array:
     The networks know one other being, whoever it is; the nearest matters most. An agent whose awareness of others is
     off attends to nobody.
     """
+    if len(agents) == 1:
+        return np.array([OBSERVER if agents[0].steering.awareness.observer else NOBODY])
     places = [observer[:2].tolist(), *(agent.T_world_root[:2, 3].tolist() for agent in agents)]
     found = []
     for own, agent in enumerate(agents, 1):
