@@ -1,4 +1,4 @@
-"""How fast and how good a trained behaviour is: `python benchmarks/behaviour.py HOME [RECON]`.
+"""How fast and how good a trained behaviour is: `python -m benchmarks.behaviour HOME [RECON]`.
 
 Prints one JSON object: milliseconds per perception and per plan on one core, and with a reconstruction the errors on
 its held-out videos beside those of the baselines.

@@ -1,6 +1,6 @@
 """Reconstruct captures and print a markdown row for each: registration, depth, agent, time.
 
-python benchmarks/reconstruction.py CAPTURE... --output FOLDER [--preset default]
+python -m benchmarks.reconstruction CAPTURE... --output FOLDER [--preset default]
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ which holds it constant from call to call; each with even levels and with levels
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,7 @@ def main(options: Samplers) -> dict[str, Any]:
         "holding, falling": (holding, falling_levels),
         "linear, even": (denoise, even_levels),
         "linear, falling (ours)": (denoise, falling_levels),
+        "linear, falling less (ours)": (denoise, partial(falling_levels, crowding=1.7)),
     }
     table: dict[str, Any] = {}
     for name, (loop, levels) in loops.items():

@@ -20,10 +20,10 @@ def gaussian_denoiser(noisy: Array, level: float) -> Array:
     return MEAN + gain * (noisy - (1.0 - level) * MEAN)
 
 
-def drawn_std(calls: int) -> float:
+def drawn_std(calls: int, crowding: float = 2.0) -> float:
     noise = np.random.default_rng(0).standard_normal(20000)
     noise = (noise - noise.mean()) / noise.std()
-    drawn = denoise(gaussian_denoiser, noise, falling_levels(calls))
+    drawn = denoise(gaussian_denoiser, noise, falling_levels(calls, crowding))
     assert drawn.mean() == pytest.approx(MEAN, abs=1e-6)
     return float(drawn.std())
 
@@ -44,6 +44,12 @@ def test_error_falls_with_the_second_order_of_the_step() -> None:
 def test_few_calls_keep_the_spread(calls: int, error: float) -> None:
     """A loop that holds each prediction constant would lose a fifth of the spread at eight calls."""
     assert drawn_std(calls) == pytest.approx(STD, rel=error)
+
+
+@pytest.mark.parametrize(("calls", "crowding"), [(3, 1.7), (4, 1.7), (5, 1.8)])
+def test_levels_that_crowd_less_keep_more_of_an_open_spread(calls: int, crowding: float) -> None:
+    """At few calls; the policy's goals and paths are drawn so."""
+    assert abs(drawn_std(calls, crowding) - STD) < 0.7 * abs(drawn_std(calls) - STD)
 
 
 def test_two_modes_are_both_drawn() -> None:
