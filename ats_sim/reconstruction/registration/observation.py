@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -66,10 +66,39 @@ def reliable(depth: Array, mask: Array | None, edge: float = EDGE) -> Array:
     low = cv2.erode(np.where(known, depth, np.float32(1e3)).astype(np.float32), np.ones((3, 3), np.uint8))
     high = cv2.dilate(np.where(known, depth, np.float32(0)).astype(np.float32), np.ones((3, 3), np.uint8))
     smooth = known & (high - low < edge * np.maximum(depth, 0.5))
-    if mask is None:
-        return np.asarray(smooth)
-    reach = 2 * max(2, depth.shape[1] // 80) + 1
-    return np.asarray(smooth & (cv2.dilate(mask.astype(np.uint8), np.ones((reach, reach), np.uint8)) == 0))
+    return np.asarray(smooth if mask is None else smooth & ~around(mask))
+
+
+def unbent(depth: Array, edge: float = EDGE) -> Array:
+    """Pixels (H,W) with depth where the surface does not jump or bend by more than a share of it.
+
+    The inverse depth of a plane is linear in the pixels, so that a floor or ceiling seen at a grazing angle is smooth,
+    however steep: `reliable` takes it for an edge from a few metres on, which is right for few sure points, but leaves
+    holes where surfaces are wanted.
+    """
+    known = depth > 0
+    inverse = np.where(known, 1.0 / np.maximum(depth, 1e-3), 0.0)
+    bent = np.zeros(depth.shape, dtype=bool)
+    for before, here, after in _neighbours():
+        bend = np.abs(inverse[before] + inverse[after] - 2.0 * inverse[here])
+        told = known[before] & known[here] & known[after]
+        bent[here] |= told & (bend * np.maximum(depth[here], 0.5) > edge)
+    # Sensors mix both sides of an edge: the pixels beside it are not sure either.
+    return np.asarray(known & (cv2.dilate(bent.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0))
+
+
+def around(mask: Array) -> Array:
+    """Pixels (H,W) of a mask and near its outline."""
+    reach = 2 * max(2, mask.shape[1] // 80) + 1
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0)
+
+
+def _neighbours() -> Iterator[tuple[tuple[slice, ...], ...]]:
+    """Slices of the pixels before, here and after, along columns and along rows."""
+    every = slice(None)
+    cuts = [slice(0, -2), slice(1, -1), slice(2, None)]
+    yield tuple((every, cut) for cut in cuts)
+    yield tuple((cut, every) for cut in cuts)
 
 
 def stacked(observations: Sequence[Observation]) -> tuple[Array, Array]:
