@@ -8,7 +8,7 @@ from ats_sim.arrays import Array
 from ats_sim.denoising import GRAPHS, STAGES, Normalisation, falling_levels
 from ats_sim.manifest import POLICY_FORMAT
 from ats_sim.models.hierarchy import Behaviour
-from ats_sim.models.onnx_export import CALLS, OUTPUTS, graph_inputs
+from ats_sim.models.onnx_export import CALLS, CROWDING, OUTPUTS, graph_inputs
 from ats_sim.policy import Policy
 
 
@@ -43,7 +43,7 @@ def torch_policy(
         "channels": channels,
         "graphs": graphs,
         "schedule": {
-            "levels": {stage: falling_levels(calls[stage]) for stage in STAGES},
+            "levels": {stage: falling_levels(calls[stage], CROWDING[stage]) for stage in STAGES},
             "persistence_s": 4.0,
             "guidance": dict(guidance or {}),
         },

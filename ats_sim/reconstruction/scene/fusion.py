@@ -12,7 +12,7 @@ from ats_sim.errors import ReconstructionError
 from ats_sim.geometry import Intrinsics, transform_points
 from ats_sim.progress import track
 from ats_sim.reconstruction.capture.format import Video
-from ats_sim.reconstruction.registration.observation import around, unbent
+from ats_sim.reconstruction.registration.observation import around, reliable, unbent
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
 from ats_sim.reconstruction.scene.votes import Tally
 from ats_sim.reconstruction.thinning import evenly
@@ -107,7 +107,7 @@ def pictures(
     for index, T in track(pairs, label):
         depth = part.video.depth(int(index))
         mask = part.video.mask(int(index)) if use_masks else None
-        usable = unbent(depth) & (depth < FARTHEST)
+        usable = (reliable(depth, None) | unbent(depth)) & (depth < FARTHEST)
         if mask is not None:
             usable &= ~around(mask)
         if static is not None:
