@@ -17,6 +17,9 @@ FASTEST_TURN = np.radians(360.0)
 FEWEST_MATCHES = 10
 LEAPS = (1, 2, 3)
 SURE_MATCHES = 100
+DEVICE_SIGMA = (0.001, float(np.radians(0.03)))
+"""Expected error of a device's step, metres and radians. Trusted this much, cameras come out better even where the
+device drifts ten times as much as phones do (benchmarks/RESULTS.md)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +61,8 @@ def device_odometry(T_odometry_camera: Array, times: Array) -> Odometry:
     return Odometry(
         np.asarray(T_odometry_camera),
         np.concatenate([[0], np.cumsum(jump)]),
-        np.full(len(steps), 0.003),
-        np.full(len(steps), np.radians(0.1)),
+        np.full(len(steps), DEVICE_SIGMA[0]),
+        np.full(len(steps), DEVICE_SIGMA[1]),
         gravity=True,
     )
 
