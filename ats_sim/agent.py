@@ -20,6 +20,8 @@ from ats_sim.walking import moved, standing, walked
 PATIENCE = 2  # blocked frames before another plan is asked for
 PUSHED_ASIDE = 0.1  # metres from where a step should have ended that count as blocked
 NEARBY = 0.1  # metres beyond touching at which the bodies of others are looked at
+FRAMES_LEFT: Array = np.minimum(np.add.outer(np.arange(FUTURE), np.arange(FUTURE)), FUTURE - 1)
+"""(56, 56) frames of a plan still to walk, by how many have been; the last is held."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ class Agent:
         """(56, 3) planned root positions from the next frame on, the end held; the present place without a plan."""
         if self.plan is None:
             return np.tile(self.roots[-1, :3, 3], (FUTURE, 1))
-        return np.array(self.plan.path[np.minimum(np.arange(FUTURE) + self.executed, FUTURE - 1)])
+        return np.asarray(self.plan.path[FRAMES_LEFT[min(self.executed, FUTURE - 1)]])
 
     def goal(self) -> Array:
         """(3,) where the plan ends; the present place without a plan."""

@@ -5,7 +5,6 @@ float. What was recorded knows better: how near the lowest paw is to what carrie
 A body is shifted as a whole, which keeps its pose as the mind drew it.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,26 +114,36 @@ class Footing:
             shifts[falling, 2] = -falls[falling]
             distances[falling] = self.distances(joints[falling] + shifts[falling, None])
         fits = self.fits(distances)
-        for body in np.flatnonzero(~fits).tolist():
-            fits[body] = self._free(joints[body], distances[body], shifts[body])
+        stuck = np.flatnonzero(~fits)
+        if len(stuck):
+            shifts[stuck], fits[stuck] = self._freed(joints[stuck], distances[stuck], shifts[stuck])
         return shifts, fits
 
-    def _free(self, joints: Array, distances: Array, shift: Array) -> bool:
-        """Add to the shift (3,) of one body, joints (J, 3), what gets it out of walls; whether that succeeds."""
+    def _freed(self, joints: Array, distances: Array, shifts: Array) -> tuple[Array, Array]:
+        """Add to the shifts (M, 3) of bodies, joints (M, J, 3), what gets them out of walls; and whether (M,) that
+        succeeds."""
+        shifts, fits = shifts.copy(), np.zeros(len(joints), dtype=bool)
+        tried = np.arange(len(joints))
         for _ in range(TRIES):
             lacking = self.room - distances
-            worst = int(lacking.argmax())
-            slope = self.volume.slope_at(*(joints[worst] + shift).tolist())
-            length = math.hypot(*slope)
-            if length < 1e-6:
-                return False
-            shift += np.array(slope) * (float(lacking[worst]) / length)
-            if math.hypot(*shift.tolist()) > MAX_SHIFT:
-                return False
-            distances = self.distances(joints + shift)
-            if self.fits(distances):
-                return True
-        return False
+            worst = lacking.argmax(-1)
+            one_each = np.arange(len(tried)), worst
+            slopes = self.volume.sdf_gradient(joints[tried, worst] + shifts[tried])
+            lengths = np.sqrt((slopes * slopes).sum(-1))
+            ways_out = lengths >= 1e-6
+            pushes = np.where(ways_out, lacking[one_each] / np.where(ways_out, lengths, 1.0), 0.0)
+            shifts[tried] += slopes * pushes[:, None]
+            near = np.sqrt((shifts[tried] * shifts[tried]).sum(-1)) <= MAX_SHIFT
+            tried = tried[ways_out & near]
+            if not len(tried):
+                break
+            distances = self.distances(joints[tried] + shifts[tried, None])
+            free = self.fits(distances)
+            fits[tried[free]] = True
+            tried, distances = tried[~free], distances[~free]
+            if not len(tried):
+                break
+        return shifts, fits
 
 
 def root_margin(volume: PerceptionVolume) -> float:

@@ -1,6 +1,5 @@
 """How believable the present moment is: what is seen, what sticks in walls, what slides, what was ever recorded."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,11 +18,12 @@ from ats_sim.planning import OBSERVER, attended
 DT = 1.0 / HZ
 NEAREST_SEEN = 0.05  # metres before the eyes at which something can be seen
 SHOULDER = 0.2  # metres below the eyes
+MOST_OF_A_BODY = 1.0  # metres from its root beyond which no part of a body lies
 
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """The present moment in numbers; one entry per agent where there are several."""
+    """The present moment in numbers, of one world with A agents or, with a leading axis (W, A), of W worlds."""
 
     visible: Array
     """(A,) share of the body that the observer sees, 0 to 1."""
@@ -44,8 +44,12 @@ class Measures:
     """(A,) bool: the observer could touch it."""
     attention: Array
     """(A,) whom it attends to: 0 the observer, i + 1 agent i, -1 nobody."""
-    observer_support: float
-    """Seconds that the real observer was recorded around here."""
+    observer_support: Array
+    """() seconds that the real observer was recorded around here."""
+
+    def of(self, world: int) -> "Measures":
+        """Those of one world among several."""
+        return Measures(*(value[world] for value in vars(self).values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,40 +68,34 @@ class Household:
     """Who lives here."""
 
 
-def measure(households: Sequence[Household]) -> list[Measures]:
-    """Take all measures of the present moment of worlds that share one home and one kind of eyes.
-
-    Whoever may be seen in any of the worlds is looked for at once; no number depends on the other worlds.
-    """
+def measure(households: Sequence[Household]) -> Measures:
+    """Take all measures (W, A) of the present moment of W worlds that share one home, one kind of eyes and a number of
+    agents; no number depends on the other worlds."""
+    volume, observers = households[0].footing.volume, [household.observer for household in households]
+    feet = np.array([observer.feet for observer in observers])
     pairs = [(household, agent) for household in households for agent in household.agents]
-    shares = iter(_visible(pairs)) if pairs else iter(())
-    return [_measured(household, [next(shares) for _ in household.agents]) for household in households]
-
-
-def _measured(household: Household, visible: Sequence[float]) -> Measures:
-    """The measures of one world in which that much of its agents is visible."""
-    agents, volume = household.agents, household.footing.volume
-    x, y, _ = household.observer.feet.tolist()
-    eyes = household.observer.eyes
-    places = [agent.T_world_root[:3, 3].tolist() for agent in agents]
-    support = [volume.agent_seconds_at(*place[:2]) for place in places]
-    attention = attended(agents, eyes)
+    shape = (len(households), len(households[0].agents))
+    places = np.array([agent.T_world_root[:3, 3] for _, agent in pairs]).reshape(*shape, 3)
+    apart = places[..., :2] - feet[:, None, :2]
+    support = volume.agent_seconds(places)
+    attention = np.array([attended(household.agents, household.observer.eyes) for household in households])
+    deepest = np.array([agent.joint_distances for _, agent in pairs]).reshape(*shape, -1).min(-1)
     return Measures(
-        visible=np.array(visible),
-        distance=np.array([math.hypot(place[0] - x, place[1] - y) for place in places]),
-        penetration=np.array([max(0.0, -float(agent.joint_distances.min())) for agent in agents]),
-        floating=np.array([agent.floating for agent in agents]),
-        foot_skate=np.array([agent.foot_skate for agent in agents]),
-        data_support=np.array(support),
-        out_of_data=(np.array(support) == 0.0) | (attention > OBSERVER),
-        in_reach=np.array([_in_reach(household, eyes, agent) for agent in agents]),
+        visible=_visible(pairs).reshape(shape),
+        distance=np.sqrt((apart * apart).sum(-1)),
+        penetration=np.maximum(-deepest, 0.0),
+        floating=np.array([agent.floating for _, agent in pairs]).reshape(shape),
+        foot_skate=np.array([agent.foot_skate for _, agent in pairs]).reshape(shape),
+        data_support=support,
+        out_of_data=(support == 0.0) | (attention > OBSERVER),
+        in_reach=_in_reach(households, places),
         attention=attention,
-        observer_support=volume.observer_seconds_at(x, y),
+        observer_support=volume.observer_seconds(feet),
     )
 
 
-def _visible(pairs: Sequence[tuple[Household, Agent]]) -> list[float]:
-    """Shares of agents that are inside their observers' pictures with nothing of the home in between."""
+def _visible(pairs: Sequence[tuple[Household, Agent]]) -> Array:
+    """(W A,) shares of agents that are inside their observers' pictures with nothing of the home in between."""
     bodies, eyes, shown = pairs[0][0].bodies, pairs[0][0].eyes, pairs[0][0].footing.shown
     cameras = np.array([household.observer.T_world_camera for household, _ in pairs])
     points = np.array([agent.joint_positions[shown] for _, agent in pairs])
@@ -107,8 +105,7 @@ def _visible(pairs: Sequence[tuple[Household, Agent]]) -> list[float]:
     if framed.any():
         starts = np.broadcast_to(places, points.shape)[framed]
         framed[framed] = ~bodies.blocked(starts, points[framed])
-    shares: list[float] = (framed.sum(-1) / points.shape[1]).tolist()
-    return shares
+    return np.asarray(framed.sum(-1) / points.shape[1])
 
 
 @lru_cache
@@ -125,14 +122,17 @@ def _edges(eyes: Intrinsics) -> Array:
     )
 
 
-def _in_reach(household: Household, eyes: Array, agent: Agent) -> bool:
-    """Whether a hand gets to the nearest part of the body with nothing of the home in between."""
-    shoulder, reach = eyes - [0.0, 0.0, SHOULDER], household.observer.options.reach
-    if math.dist(shoulder, agent.T_world_root[:3, 3]) > reach + 1.0:
-        return False
-    joints = agent.joint_positions
-    gaps = np.linalg.norm(joints - shoulder, axis=1)
-    nearest = int(gaps.argmin())
-    if gaps[nearest] > reach:
-        return False
-    return not bool(household.bodies.blocked(shoulder[None], joints[nearest][None])[0])
+def _in_reach(households: Sequence[Household], places: Array) -> Array:
+    """(W, A) whether a hand gets to the nearest part of bodies, whose roots are at places (W, A, 3), with nothing of
+    the home in between."""
+    shoulders = np.array([household.observer.eyes for household in households]) - [0.0, 0.0, SHOULDER]
+    ways, reach = places - shoulders[:, None], households[0].observer.options.reach
+    within = np.sqrt((ways * ways).sum(-1)) <= reach + MOST_OF_A_BODY
+    for world, index in np.argwhere(within).tolist():
+        household, shoulder = households[world], shoulders[world]
+        joints = household.agents[index].joint_positions
+        gaps = np.linalg.norm(joints - shoulder, axis=1)
+        nearest = int(gaps.argmin())
+        free = gaps[nearest] <= reach and not household.bodies.blocked(shoulder[None], joints[nearest][None])[0]
+        within[world, index] = free
+    return np.asarray(within)

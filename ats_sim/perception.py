@@ -168,8 +168,9 @@ def scene_patch(volume: PerceptionVolume, T_world_ego: Array) -> Array:
 @dataclass(frozen=True, eq=False)
 class _Grid:
     cells: Array
-    """(X Y Z + 1, C) float32, smoothed; the last row stands for everything outside."""
+    """((X + 2) (Y + 2) (Z + 2), C) float32, smoothed; the outermost cells stand for everything outside."""
     shape: tuple[int, int, int]
+    """X + 2, Y + 2, Z + 2."""
 
 
 @remembered  # smoothing takes tens of milliseconds
@@ -183,12 +184,13 @@ def _grid(volume: PerceptionVolume) -> _Grid:
     channels = np.concatenate([np.asarray(volume.features, dtype=np.float32), geometry.astype(np.float32)])
     for axis in (1, 2, 3):
         channels = _smoothed(channels, axis)
-    outside = np.zeros((1, len(channels)), dtype=np.float16)
-    outside[0, -1] = -1.0
-    cells = np.moveaxis(channels, 0, -1).reshape(-1, len(channels)).astype(np.float16)
+    # Rounded to half precision, as policies were trained on. Outside nothing is known, and all is solid.
+    cells = np.pad(channels.astype(np.float16), [(0, 0), (1, 1), (1, 1), (1, 1)])
+    for axis in (1, 2, 3):
+        np.moveaxis(cells[-1], axis - 1, 0)[[0, -1]] = -1.0
     # Rows in one piece: gathering from any other order would copy the whole grid first.
-    rows = np.ascontiguousarray(np.concatenate([cells, outside]), dtype=np.float32)
-    return _Grid(rows, (shape[0], shape[1], shape[2]))
+    rows = np.ascontiguousarray(np.moveaxis(cells, 0, -1), dtype=np.float32)
+    return _Grid(rows.reshape(-1, len(channels)), rows.shape[:3])
 
 
 def _smoothed(values: Array, axis: int) -> Array:
@@ -201,16 +203,18 @@ def _smoothed(values: Array, axis: int) -> Array:
 
 
 def _cell_indices(volume: PerceptionVolume, shape: tuple[int, int, int], T_world_ego: Array) -> Array:
-    """Rows of the grid for the patch's cells: (8192,) with the outside row where a cell lies beyond the volume."""
+    """Rows of the grid, whose shape has a cell more at every side, for the patch's cells: (8192,)."""
     yaw = float(heading(T_world_ego[:3, :3]))
-    start = (np.asarray(T_world_ego[:3, 3]) - volume.origin) / volume.voxel_size + 0.5
+    # Half a voxel to the cell's edge, and one for the cell more.
+    left, back, below = ((np.asarray(T_world_ego[:3, 3]) - volume.origin) / volume.voxel_size + 1.5).tolist()
     step = 1.0 / volume.voxel_size
     cosine, sine = step * math.cos(yaw), step * math.sin(yaw)
-    x = np.floor(start[0] + (cosine * _AHEAD - sine * _LEFT)).astype(np.int64)
-    y = np.floor(start[1] + (sine * _AHEAD + cosine * _LEFT)).astype(np.int64)
-    z = np.floor(start[2] + step * _UP).astype(np.int64)
-    column_inside = (x >= 0) & (x < shape[0]) & (y >= 0) & (y < shape[1])
-    level_inside = (z >= 0) & (z < shape[2])
-    flat = (x * shape[1] + y)[..., None] * shape[2] + z
-    outside = shape[0] * shape[1] * shape[2]
-    return np.where(column_inside[..., None] & level_inside, flat, outside).reshape(-1)
+    x = _held(left + (cosine * _AHEAD - sine * _LEFT), shape[0])
+    y = _held(back + (sine * _AHEAD + cosine * _LEFT), shape[1])
+    z = _held(below + step * _UP, shape[2])
+    return np.asarray(((x * shape[1] + y) * shape[2])[..., None] + z).reshape(-1)
+
+
+def _held(cells: Array, count: int) -> Array:
+    """Whole cells of an axis; what lies beyond it is held to the outermost, which stand for everything outside."""
+    return np.minimum(np.maximum(cells, 0.0), count - 1.0).astype(np.int64)

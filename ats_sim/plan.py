@@ -7,7 +7,7 @@ import numpy as np
 
 from ats_sim.arrays import Array, checked
 from ats_sim.errors import ArrayError, PolicyError
-from ats_sim.geometry import transform_points
+from ats_sim.geometry import inverse, transform_points
 from ats_sim.perception import FUTURE, unpack_motion
 
 Signals = dict[str, Array]
@@ -64,13 +64,16 @@ class Plan:
         return cls(**{name: checked(name, stored[name], shapes[name], dtype=stored[name].dtype) for name in shapes})
 
 
-def plan_from_ego(T_world_ego: Array, goal: Array, path: Array, pose: Array, noise: Array) -> Plan:
-    """Bring a drawn goal (3,), path (56, 3), packed pose (56, D) and their noise (1 + K, 3) to the world frame."""
-    _, rotations, joints = unpack_motion(np.concatenate([path, pose], axis=-1))
-    world_goal = transform_points(T_world_ego, goal[None])[0]
-    world_path = transform_points(T_world_ego, path)
-    turn = T_world_ego[:3, :3]
-    return Plan(T_world_ego, world_goal, world_path, turn @ rotations, joints, noise @ turn.T)
+def plans_from_ego(T_world_ego: Array, goals: Array, paths: Array, poses: Array, noise: Array) -> list[Plan]:
+    """Bring N drawn goals (N, 3), paths (N, 56, 3), packed poses (N, 56, D) and their noise (N, 1 + K, 3) from ego
+    frames (N, 4, 4) to the world frame."""
+    _, rotations, joints = unpack_motion(np.concatenate([paths, poses], axis=-1))
+    world_goals = transform_points(T_world_ego, goals[:, None])[:, 0]
+    world_paths = transform_points(T_world_ego, paths)
+    turns = T_world_ego[:, :3, :3]
+    intentions = noise @ np.swapaxes(turns, -1, -2)
+    parts = T_world_ego, world_goals, world_paths, turns[:, None] @ rotations, joints, intentions
+    return [Plan(*own) for own in zip(*parts, strict=True)]
 
 
 def carried_on(plan: Plan | None, keep: float, T_world_ego: Array, fresh: Array) -> Array:
@@ -92,13 +95,16 @@ def carried_on(plan: Plan | None, keep: float, T_world_ego: Array, fresh: Array)
     return np.asarray(keep * carried + np.sqrt(1.0 - keep**2) * fresh)
 
 
-def forced_signals(goal: Array | None, path: Array | None, T_ego_world: Array) -> Signals:
-    """A forced goal (3,) and path (56, 3), given in the world frame; a forced path also says the goal.
+def forced_signals(goal: Array | None, path: Array | None, T_world_ego: Array) -> Signals:
+    """A forced goal (3,) and path (56, 3), given in the world frame, in an ego frame; a forced path also says the goal.
 
     Raises:
         PolicyError: If one has the wrong shape or is not finite.
     """
     signals: Signals = {}
+    if goal is None and path is None:
+        return signals
+    T_ego_world = inverse(T_world_ego)
     try:
         if path is not None:
             signals["path"] = transform_points(T_ego_world, checked("paths", path, (FUTURE, 3)))

@@ -16,7 +16,6 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.denoising import GRAPHS, GUIDED, GUIDES, STAGES, Normalisation, denoise
 from ats_sim.errors import ArrayError, PolicyError
-from ats_sim.geometry import inverse
 from ats_sim.perception import FUTURE, HZ, PATCH_SHAPE, Perception, pack_motion
 from ats_sim.plan import (
     Awareness,
@@ -25,7 +24,7 @@ from ats_sim.plan import (
     awareness_rows,
     carried_on,
     forced_signals,
-    plan_from_ego,
+    plans_from_ego,
 )
 from ats_sim.policy_fit import check_fit, check_graph
 
@@ -133,38 +132,44 @@ class Policy:
         if not np.isfinite(guidance):
             raise PolicyError(f"guidance: {guidance}, want a finite number")
         codes = self._encode(perceptions)
-        inverses = [inverse(perception.T_world_ego) for perception in perceptions]
-        wishes = zip(_per_agent("goals", goals, count), _per_agent("paths", paths, count), inverses, strict=True)
+        egos = np.array([perception.T_world_ego for perception in perceptions])
+        wishes = zip(_per_agent("goals", goals, count), _per_agent("paths", paths, count), egos, strict=True)
         forced = [forced_signals(goal, path, T) for goal, path, T in wishes]
         plans, walked = _per_agent("previous", previous, count), _per_agent("executed", executed, count)
-        running = zip(rngs, perceptions, plans, walked, strict=True)
-        noise = [self._noise(rng, p.T_world_ego, plan, frames or 0) for rng, p, plan, frames in running]
+        running = zip(rngs, egos, plans, walked, strict=True)
+        drawn = [self._noise(rng, ego, plan, frames or 0) for rng, ego, plan, frames in running]
+        intentions = np.array([intention for intention, _ in drawn])
+        noise = {"goal": intentions[:, 0], "path": intentions[:, 1:], "pose": np.array([pose for _, pose in drawn])}
         draft = _Draft(codes, awareness_rows(awareness, count) * self._seen, noise, forced, guidance)
 
         goal = self._draw("goal", draft, {})
         path = self._draw("path", draft, {"goal": goal})
         pose = self._draw("pose", draft, {"path": path, "current": codes["current"]})
-        lasting = [np.concatenate([signals["goal"][None], signals["path"]]) for signals in noise]
-        drawn = zip(perceptions, goal, path, pose, lasting, strict=True)
-        return [plan_from_ego(perception.T_world_ego, *row) for perception, *row in drawn]
+        return plans_from_ego(egos, goal, path, pose, intentions)
 
-    def _noise(self, rng: np.random.Generator, T_world_ego: Array, previous: Plan | None, walked: int) -> Signals:
-        """What an agent's stages start from: fresh noise, in which the running plan's intention lasts."""
+    def _noise(
+        self, rng: np.random.Generator, T_world_ego: Array, previous: Plan | None, walked: int
+    ) -> tuple[Array, Array]:
+        """What an agent's stages start from: of goal and path (1 + K, 3), in which the running plan's intention lasts,
+        and of the pose, always fresh."""
         shapes = self._normalisation.shapes
-        noise = {name: rng.standard_normal(shapes[name], np.float32) for name in STAGES}
+        fresh = rng.standard_normal((1 + shapes["path"][0], 3), np.float32)
+        pose = rng.standard_normal(shapes["pose"], np.float32)
         keep = float(np.exp(-walked / (HZ * self._persistence)))
-        fresh = np.concatenate([noise["goal"][None], noise["path"]])
-        lasting = carried_on(previous, keep, T_world_ego, fresh)
-        return noise | {"goal": lasting[0], "path": lasting[1:]}
+        return carried_on(previous, keep, T_world_ego, fresh), pose
 
     def _encode(self, perceptions: Sequence[Perception]) -> Signals:
         """Codes of all conditions, one row per agent; equal objects are encoded once."""
         unique = list({id(p): p for p in perceptions}.values())
         for perception in unique:
-            self._check_perception(perception)
+            self._check_shapes(perception)
+        patches, observed = (np.stack([getattr(p, name) for p in unique]) for name in ("scene_patch", "observer_past"))
         past = np.stack([pack_motion(p.past_path, p.past_rotations, p.past_joints) for p in unique])
-        codes = self._run("scene", {"scene_patch": np.stack([p.scene_patch for p in unique])})
-        codes |= self._run("history", {"observer_past": np.stack([p.observer_past for p in unique]), "past": past})
+        for name, values in (("scene_patch", patches), ("observer_past", observed), ("past_*", past)):
+            if not np.isfinite(values).all():
+                raise PolicyError(f"perception.{name} holds NaN or infinity")
+        codes = self._run("scene", {"scene_patch": patches})
+        codes |= self._run("history", {"observer_past": observed, "past": past})
         codes["current"] = past[:, -1, 3:]
         position = {id(p): i for i, p in enumerate(unique)}
         if len(unique) == len(perceptions):
@@ -172,23 +177,20 @@ class Policy:
         rows = np.array([position[id(p)] for p in perceptions])
         return {name: value[rows] for name, value in codes.items()}
 
-    def _check_perception(self, perception: Perception) -> None:
+    def _check_shapes(self, perception: Perception) -> None:
         want = (len(self.channels), *PATCH_SHAPE)
         if perception.scene_patch.shape != want:
             raise PolicyError(f"scene patch has shape {perception.scene_patch.shape}, this policy wants {want}")
         joints = perception.past_joints.shape[-2]
         if joints != len(self.joint_names):
             raise PolicyError(f"perception of {joints} joints, this policy moves {len(self.joint_names)}")
-        for name in ("scene_patch", "observer_past", "past_path", "past_rotations", "past_joints"):
-            if not np.isfinite(getattr(perception, name)).all():
-                raise PolicyError(f"perception.{name} holds NaN or infinity")
 
     def _draw(self, stage: str, draft: "_Draft", guides: Signals) -> Array:
         """Draw one stage for all agents, in the ego frame; forced rows are taken as they are."""
         free = np.array([stage not in forced for forced in draft.forced])
         if free.all():
             return self._draw_free(stage, draft, guides, slice(None))
-        decoded = np.zeros((len(draft.noise), *self._shapes[stage]))
+        decoded = np.zeros((len(free), *self._shapes[stage]))
         for row in np.flatnonzero(~free):
             decoded[row] = draft.forced[row][stage]
         if free.any():
@@ -196,7 +198,7 @@ class Policy:
         return decoded
 
     def _draw_free(self, stage: str, draft: "_Draft", guides: Signals, rows: Array | slice) -> Array:
-        start = np.stack([noise[stage] for noise in draft.noise])[rows].astype(np.float32, copy=False)
+        start = draft.noise[stage][rows].astype(np.float32, copy=False)
         inputs = {name: value[rows] for name, value in (draft.codes | guides).items()}
         guidance = draft.guidance * self._guidance[stage] if stage in GUIDED else 1.0
         call = self._denoiser(stage, inputs, draft.keep[rows], guidance)
@@ -244,7 +246,7 @@ class _Draft:
 
     codes: Signals
     keep: Array
-    noise: list[Signals]
+    noise: Signals
     forced: list[Signals]
     guidance: float
 

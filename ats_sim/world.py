@@ -206,7 +206,7 @@ class World:
 
     def measure(self) -> Measures:
         """Numbers about the present moment; they depend on the state alone."""
-        return measure([self.household()])[0]
+        return measure([self.household()]).of(0)
 
     def household(self) -> Household:
         """Everybody here, for those who measure many worlds together."""

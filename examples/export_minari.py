@@ -35,6 +35,7 @@ from command_line import count, natural, plain_errors, require, seconds
 from scripted_observers import OBSERVERS
 
 import ats_sim
+from ats_sim.envs.information import alone
 from ats_sim.errors import ConfigError
 from ats_sim.home import Home
 from ats_sim.observer import STANCES
@@ -129,16 +130,15 @@ def write(name: str, episodes: Sequence[EpisodeBuffer], env: gym.Env, action_spa
 
 def _beginning(env: Any) -> tuple[Any, ...]:
     """Observation and info where an episode begins."""
-    row = np.empty(env.layout.size, dtype=np.float32)
-    info = env.describe_start(row, env.world.measure()) | _changes(env.world)
-    return env.layout.split(row), info
+    now = env.describe(None)
+    return env.layout.split(now.states[0]), alone(now.info) | _changes(env.world)
 
 
 def _step(env: Any, action: np.ndarray) -> tuple[Any, ...]:
     """Everything about the step that was just made."""
-    row = np.empty(env.layout.size, dtype=np.float32)
-    reward, terminated, info = env.describe_step(row, action, env.world.measure())
-    return env.layout.split(row), info | _changes(env.world), action, reward, bool(terminated)
+    now = env.describe(action)
+    info = alone(now.info) | _changes(env.world)
+    return env.layout.split(now.states[0]), info, action, now.rewards[0], now.terminated[0]
 
 
 def _changes(world: World) -> dict[str, Any]:

@@ -14,24 +14,23 @@ from gymnasium.error import ResetNeeded
 
 import ats_sim.envs.probes as probes
 from ats_sim.arrays import Array
-from ats_sim.envs.information import information
+from ats_sim.envs.description import Description, describe
+from ats_sim.envs.information import alone
 from ats_sim.envs.keys import keys_to_action
 from ats_sim.envs.observations import StateLayout, observation_space
 from ats_sim.envs.options import RENDER_MODES, EnvOptions
 from ats_sim.envs.pictures import Pictures
 from ats_sim.envs.shared import shared_home, shared_mind
-from ats_sim.envs.situation import situation
 from ats_sim.envs.tasks import TASKS
 from ats_sim.errors import ArrayError, AtsError, ConfigError
 from ats_sim.home import Home
-from ats_sim.measures import Measures
+from ats_sim.measures import measure
 from ats_sim.observer import checked_action
 from ats_sim.planning import Mind, think
 from ats_sim.snapshot import pack, pack_rng, unpack, unpack_rng
 from ats_sim.world import World
 
 TASK_PREFIX = "task_"
-AT_REST = np.zeros(4)
 
 
 class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
@@ -109,7 +108,8 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         self.observation_space = observation_space(opened, self.options)
         self.layout = StateLayout(self.options.num_agents, opened.skeleton.num_joints)
         """Where the state's entries lie in one row of numbers."""
-        self._task = TASKS[self.options.task](self.options.shaping_discount)
+        self.task = TASKS[self.options.task](self.options.shaping_discount)
+        """What is rewarded."""
         self.pictures = Pictures(opened, self.options)
         """What draws; environments of one process may share it."""
         self._is_reset = False
@@ -121,9 +121,8 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         """Begin an episode; see the class docstring and Gymnasium's `Env.reset`."""
         self.begin(seed, options)
         think([self.world])
-        row = np.empty(self.layout.size, dtype=np.float32)
-        info = self.describe_start(row, self.world.measure())
-        return self._observation(row), info
+        now = self.describe(None)
+        return self._observation(now.states[0]), alone(now.info)
 
     def step(self, action: Array) -> tuple[dict[str, Array], float, bool, bool, dict[str, Any]]:
         """Advance by 0.1 s.
@@ -136,9 +135,8 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         think([self.world])
         self.world.advance(wanted)
         think([self.world])
-        row = np.empty(self.layout.size, dtype=np.float32)
-        reward, terminated, info = self.describe_step(row, wanted, self.world.measure())
-        return self._observation(row), reward, terminated, False, info
+        now = self.describe(wanted)
+        return self._observation(now.states[0]), now.rewards[0], now.terminated[0], False, alone(now.info)
 
     def begin(self, seed: int | None, options: dict[str, Any] | None) -> None:
         """The first half of `reset`, for those who let many worlds think together: after it a `think` is due."""
@@ -147,17 +145,9 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         self.world.reset(self.np_random, options, plans=False)
         self._is_reset = True
 
-    def describe_start(self, row: Array, measures: Measures) -> dict[str, Any]:
-        """The second half of `reset`: fill a row with the state, begin the task, and return the info."""
-        self.layout.write(row, self.world, measures)
-        self._task.begin(situation(self.world, measures, self._task.LOOKS_AT_FRAMING, AT_REST))
-        return information(self.world, measures, self._task.terms)
-
-    def describe_step(self, row: Array, wanted: Array, measures: Measures) -> tuple[float, bool, dict[str, Any]]:
-        """The second half of `step`: fill a row with the state; returns reward, terminated and info."""
-        self.layout.write(row, self.world, measures)
-        reward = self._task.judge(situation(self.world, measures, self._task.LOOKS_AT_FRAMING, wanted))
-        return reward, self._task.ended, information(self.world, measures, self._task.terms)
+    def describe(self, action: Array | None) -> Description:
+        """The second half of `step`, or of `reset` without an action."""
+        return describe(self.layout, [self.world], [self.task], [action])
 
     def take_pictures(self) -> dict[str, Array]:
         """The pictures of the observation, new; draws the window where there is one."""
@@ -193,7 +183,7 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         are not part of it.
         """
         self._refuse_unready("snapshot")
-        task = {f"{TASK_PREFIX}{name}": value for name, value in self._task.state().items()}
+        task = {f"{TASK_PREFIX}{name}": value for name, value in self.task.state().items()}
         own = {"np_random": pack_rng(self.np_random), "task": np.array(self.options.task)}
         return pack(self.world.state() | own | task)
 
@@ -211,23 +201,22 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         state = unpack(blob)
         same_task = str(state.get("task", "")) == self.options.task
         task = {name.removeprefix(TASK_PREFIX): v for name, v in state.items() if name.startswith(TASK_PREFIX)}
-        before = self._task.state()
+        before = self.task.state()
         try:
             if same_task:
-                self._task.load_state(task)
+                self.task.load_state(task)
             self.world.load_state(state)
         except (ArrayError, KeyError, TypeError, ValueError) as error:
-            self._task.load_state(before)
+            self.task.load_state(before)
             raise error if isinstance(error, ConfigError) else ConfigError(f"snapshot: damaged ({error!r})") from error
         if "np_random" in state:
             self.np_random = unpack_rng(state["np_random"])
         self._is_reset = True
-        row = np.empty(self.layout.size, dtype=np.float32)
-        measures = self.world.measure()
-        self.layout.write(row, self.world, measures)
         if not same_task:
-            self._task.begin(situation(self.world, measures, self._task.LOOKS_AT_FRAMING, AT_REST))
-        return self._observation(row)
+            return self._observation(self.describe(None).states[0])
+        states = np.empty((1, self.layout.size), dtype=np.float32)
+        self.layout.write(states, [self.world], measure([self.world.household()]))
+        return self._observation(states[0])
 
     def sample_futures(self, n: int, seconds: float) -> Array:
         """(n, A, T, 4, 4) root poses of n imagined futures with the observer standing still; nothing changes."""

@@ -5,6 +5,7 @@ a batch of worlds is one matrix.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,22 +48,25 @@ class StateLayout:
         """Entry to its columns."""
         self.size: int = ends[-1]
         """Numbers in a row."""
-        self._starts = tuple(self.parts[name].start for name in self.parts if name.startswith("agent"))
+        self._agent_parts = tuple(part for name, part in self.parts.items() if name.startswith("agent"))
 
-    def write(self, row: Array, world: World, measures: Measures) -> None:
-        """Fill a row (size,) with the present moment."""
-        observer, joints = world.observer, 3 * self.num_joints
-        row[0:3] = observer.eyes
-        row[3:7] = eye_quaternion(float(observer.pose[YAW]), float(observer.pose[PITCH]))
-        row[7:13] = observer.velocity
-        place, turn, motion, pose, seen = self._starts
-        for i, agent in enumerate(world.agents):
-            root = agent.T_world_root
-            row[place + 3 * i : place + 3 * i + 3] = root[:3, 3]
-            row[turn + 4 * i : turn + 4 * i + 4] = quaternion(root)
-            row[motion + 6 * i : motion + 6 * i + 6] = agent.velocity
-            row[pose + joints * i : pose + joints * (i + 1)] = agent.joint_rotations.reshape(-1)
-        row[seen:] = measures.visible
+    def write(self, rows: Array, worlds: Sequence[World], measures: Measures) -> None:
+        """Fill rows (W, size) with the present moment of W worlds, whose measures are (W, A)."""
+        observers = [world.observer for world in worlds]
+        rows[:, 0:3] = [observer.eyes for observer in observers]
+        rows[:, 3:7] = [eye_quaternion(*observer.pose[[YAW, PITCH]].tolist()) for observer in observers]
+        rows[:, 7:13] = [observer.velocity for observer in observers]
+        agents = [agent for world in worlds for agent in world.agents]
+        roots = [agent.T_world_root for agent in agents]
+        values = (
+            np.array(roots)[:, :3, 3],
+            np.array([quaternion(root) for root in roots]),
+            np.array([agent.velocity for agent in agents]),
+            np.array([agent.joint_rotations for agent in agents]),
+            measures.visible,
+        )
+        for part, value in zip(self._agent_parts, values, strict=True):
+            rows[:, part] = value.reshape(len(worlds), -1)
 
     def split(self, rows: Array) -> dict[str, Array]:
         """Entries (..., width) of rows (..., size), as views."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ats_sim.arrays import Array, checked
 from ats_sim.envs.framing import NOWHERE, Framing, framing
-from ats_sim.measures import DT, Measures
+from ats_sim.measures import DT
 from ats_sim.world import World
 
 
@@ -80,8 +80,8 @@ class FleeWatch:
         self._seen.extend((ox, oy, ax, ay) for ox, oy, ax, ay in checked("task_seen", stored, (None, 4)).tolist())
 
 
-def situation(world: World, measures: Measures, wants_framing: bool, action: Array) -> Situation:
-    """What a task looks at now, after an observer did `action` (4,)."""
+def situation(world: World, visible: float, in_reach: bool, wants_framing: bool, action: Array) -> Situation:
+    """What a task looks at now, after an observer did `action` (4,), of an animal seen and in reach as measured."""
     observer, animal = world.observer, world.agents[0]
     x, y, yaw = observer.pose[:3].tolist()
     was_x, was_y = observer.last_pose[:2].tolist()
@@ -94,8 +94,8 @@ def situation(world: World, measures: Measures, wants_framing: bool, action: Arr
         speed=math.hypot(x - was_x, y - was_y) / DT,
         agent=(root[0], root[1]),
         motion=(motion[0], motion[1]),
-        in_reach=bool(measures.in_reach[0]),
-        visible=float(measures.visible[0]),
+        in_reach=in_reach,
+        visible=visible,
         framing=box,
         action=(forward, left, turn, look),
     )

@@ -9,9 +9,9 @@ from gymnasium.vector import AutoresetMode
 
 from ats_sim.arrays import Array
 from ats_sim.envs.buffers import Field, flattened
+from ats_sim.envs.description import describe
 from ats_sim.envs.home_env import ATSHomeEnv
 from ats_sim.home import Home
-from ats_sim.measures import Measures, measure
 from ats_sim.planning import Mind, think
 
 INFO, FINAL = "info/", "final/"
@@ -33,13 +33,13 @@ def open_envs(home: "str | Path | Home", count: int, policy: Mind | None, option
 def layout_of(env: ATSHomeEnv, autoreset: AutoresetMode) -> dict[str, Field]:
     """What has to be kept of every world, learned from one that may be reset for it."""
     env.world.reset(np.random.default_rng(0), None, plans=False)
-    info = env.describe_start(np.empty(env.layout.size, dtype=np.float32), env.world.measure())
+    info = env.describe(None).info
     told = {"state": Field.of((env.layout.size,), np.float32)}
     for name in OBSERVED[1:]:
         if name in env.observation_space.spaces:
             box = env.observation_space[name]
             told[name] = Field.of(box.shape, box.dtype)
-    told |= {f"{INFO}{name}": Field.like(value) for name, value in flattened(info).items()}
+    told |= {f"{INFO}{name}": Field.like(value[0]) for name, value in flattened(info).items()}
     layout = {
         "action": Field.of((4,), np.float64),
         "reward": Field.of((), np.float64),
@@ -67,18 +67,14 @@ class WorldBatch:
         self._envs, self._arrays = envs, arrays
         self._limit = max_episode_steps if max_episode_steps and max_episode_steps > 0 else None
         self._autoreset = autoreset
-        self._elapsed = [0] * len(envs)
-        paths = [name.removeprefix(INFO).split("/") for name in arrays if name.startswith(INFO)]
-        self._leaves = [(path[0], path[1] if len(path) > 1 else None, arrays[INFO + "/".join(path)]) for path in paths]
+        self._elapsed = np.zeros(len(envs), dtype=np.int64)
 
     def reset(self, chosen: Sequence[int], seeds: Sequence[int | None], options: dict[str, Any] | None) -> None:
         """Begin episodes in some of the environments; `seeds` has an entry for each of them."""
         for index, seed in zip(chosen, seeds, strict=True):
             self._envs[index].begin(seed, options)
-        worlds = [self._envs[index].world for index in chosen]
-        think(worlds)
-        for index, measures in zip(chosen, measure([world.household() for world in worlds]), strict=True):
-            self._begun(index, measures)
+        think([self._envs[index].world for index in chosen])
+        self._tell(list(chosen), [None] * len(chosen))
 
     def step(self) -> None:
         """Advance all by 0.1 s with the actions in the arrays, valid ones; what has ended begins anew."""
@@ -93,11 +89,8 @@ class WorldBatch:
             else:
                 env.world.advance(actions[index])
         think(worlds)
-        for index, measures in enumerate(measure([world.household() for world in worlds])):
-            if fresh[index]:
-                self._begun(index, measures)
-            else:
-                self._stepped(index, actions[index], measures)
+        everyone = range(len(self._envs))
+        self._tell(everyone, [None if fresh[index] else actions[index] for index in everyone])
         if self._autoreset is AutoresetMode.SAME_STEP:
             self._begin_again(np.flatnonzero(self._arrays["ended"]).tolist())
 
@@ -109,23 +102,6 @@ class WorldBatch:
         """Close all environments."""
         for env in self._envs:
             env.close()
-
-    def _begun(self, index: int, measures: Measures) -> None:
-        arrays = self._arrays
-        self._elapsed[index] = 0
-        arrays["reward"][index] = 0.0
-        arrays["terminated"][index] = arrays["truncated"][index] = arrays["ended"][index] = False
-        self._tell(index, self._envs[index].describe_start(arrays["state"][index], measures))
-
-    def _stepped(self, index: int, action: Array, measures: Measures) -> None:
-        arrays = self._arrays
-        self._elapsed[index] += 1
-        reward, terminated, info = self._envs[index].describe_step(arrays["state"][index], action, measures)
-        truncated = self._limit is not None and self._elapsed[index] >= self._limit
-        arrays["reward"][index] = reward
-        arrays["terminated"][index], arrays["truncated"][index] = terminated, truncated
-        arrays["ended"][index] = terminated or truncated
-        self._tell(index, info)
 
     def _begin_again(self, chosen: list[int]) -> None:
         """Keep the last moment of what has ended, and reset it at once; its flags stay those of the end."""
@@ -139,8 +115,21 @@ class WorldBatch:
         for name, values in kept.items():
             arrays[name][chosen] = values
 
-    def _tell(self, index: int, info: dict[str, Any]) -> None:
-        for name, inner, values in self._leaves:
-            values[index] = info[name] if inner is None else info[name][inner]
-        for name, picture in self._envs[index].take_pictures().items():
-            self._arrays[name][index] = picture
+    def _tell(self, chosen: Sequence[int], actions: Sequence[Array | None]) -> None:
+        """Describe some of the environments after their actions, or after a reset where there was none."""
+        if not chosen:
+            return
+        envs, arrays = [self._envs[index] for index in chosen], self._arrays
+        worlds, tasks = [env.world for env in envs], [env.task for env in envs]
+        now = describe(envs[0].layout, worlds, tasks, actions)
+        began = np.array([action is None for action in actions])
+        elapsed = self._elapsed[chosen] = np.where(began, 0, self._elapsed[chosen] + 1)
+        truncated = np.zeros_like(began) if self._limit is None else ~began & (elapsed >= self._limit)
+        arrays["state"][chosen], arrays["reward"][chosen] = now.states, now.rewards
+        arrays["terminated"][chosen], arrays["truncated"][chosen] = now.terminated, truncated
+        arrays["ended"][chosen] = truncated | now.terminated
+        for name, values in flattened(now.info).items():
+            arrays[f"{INFO}{name}"][chosen] = values
+        for index, env in zip(chosen, envs, strict=True):
+            for name, picture in env.take_pictures().items():
+                arrays[name][index] = picture
