@@ -2,7 +2,10 @@
 
     python -m benchmarks.registration COMMAND --work FOLDER [--json ROWS.json] ...
 
-    ablations   synthesized homes (8 videos of 30 s at 192x144, other light and furniture, drifting odometry), by seed
+    ablations   synthesized homes (8 videos of 30 s at 192x144, other light and furniture, drifting odometry), by seed;
+                with --drift 10 the device loses a tenth of its way instead of a hundredth
+    trust       how much to trust a device's own poses: several drifts, each with its poses trusted as much as the
+                package does and a third as much
     rooms DATA  the same methods on a capture with ground truth
     peers DATA  each frame by itself with OpenCV, pycolmap and small_gicp on the frames of a capture, and pycolmap's
                 structure from motion on all pictures together
@@ -41,10 +44,11 @@ import numpy as np
 
 from ats_sim.reconstruction.capture.format import Capture, Video
 from ats_sim.reconstruction.config import Preset
+from ats_sim.reconstruction.registration import odometry
 from ats_sim.reconstruction.registration.register import register
 from ats_sim.reconstruction.scores.registration import camera_errors
 from benchmarks.known_cameras import truth_of
-from benchmarks.registration_captures import Change, Light, Occluder, changed, made, symmetric_room
+from benchmarks.registration_captures import Change, Light, Occluder, changed, drifting, made, symmetric_room
 from benchmarks.registration_methods import FULL, METHODS, Bench
 from benchmarks.registration_peers import Poses, by_gicp, by_opencv, by_pycolmap, landmark_matches
 from benchmarks.registration_rows import COLUMNS, Column, Row, Rows, cpu_seconds, peak_megabytes, scored, show
@@ -83,7 +87,8 @@ def main() -> None:
     common.add_argument("--videos", type=int, default=8, help="videos of a synthesized home")
     common.add_argument("--first", type=int, default=None, help="only so many of its videos")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("ablations", parents=[common])
+    commands.add_parser("ablations", parents=[common]).add_argument("--drift", type=float, default=1.0)
+    commands.add_parser("trust", parents=[common]).add_argument("--drifts", type=float, nargs="+", default=[1, 5, 10])
     for name in ("rooms", "peers"):
         command = commands.add_parser(name, parents=[common])
         command.add_argument("data", type=Path)
@@ -96,6 +101,7 @@ def main() -> None:
     options = parser.parse_args()
     {
         "ablations": ablations,
+        "trust": trust,
         "rooms": rooms,
         "peers": peers,
         "conditions": conditions,
@@ -116,12 +122,31 @@ def ablations(options: argparse.Namespace, rows: Rows) -> None:
     out = []
     for seed in options.seeds:
         capture, name = _home(options, seed)
-        bench = Bench(capture, options.work / "placed" / name, options.preset)
-        table = f"ablations {name.split('-', 2)[2]}"
+        drifts = "" if options.drift == 1.0 else f" drift {options.drift:g}"
+        folder = options.work / "placed" / f"{name}{drifts.replace(' ', '-')}"
+        bench = Bench(drifting(capture, options.drift), folder, options.preset)
+        table = f"ablations {name.split('-', 2)[2]}{drifts}"
         for method in options.methods or METHODS:
             out.append(rows.get(table, method, seed, partial(bench.measure, method)))
     count = options.first or options.videos
-    show(f"Ablations, {count} videos of {options.seconds:g} s, seeds {options.seeds}", out)
+    show(f"Ablations, {count} videos of {options.seconds:g} s, seeds {options.seeds}, drift x {options.drift:g}", out)
+
+
+def trust(options: argparse.Namespace, rows: Rows) -> None:
+    """Drifts, and a device trusted as it is and a third as much."""
+    out, trusted = [], odometry.DEVICE_SIGMA
+    for seed in options.seeds:
+        capture, name = _home(options, seed)
+        for drift in options.drifts:
+            for times in (1.0, 3.0):
+                odometry.DEVICE_SIGMA = (times * trusted[0], times * trusted[1])
+                folder = options.work / "placed" / f"{name}-drift-{drift:g}-sigma-{times:g}"
+                bench = Bench(drifting(capture, drift), folder, options.preset)
+                for method in options.methods or ("classical",):
+                    row = f"drift x {drift:g}, sigma x {times:g}, {method}"
+                    out.append(rows.get(f"trust {name.split('-', 2)[2]}", row, seed, partial(bench.measure, method)))
+    odometry.DEVICE_SIGMA = trusted
+    show("Trust in the device", out)
 
 
 def rooms(options: argparse.Namespace, rows: Rows) -> None:

@@ -14,8 +14,10 @@ from ats_sim.geometry import Intrinsics, exp_so3, look_at, rigid, yaw_matrix
 from ats_sim.mesh import TriangleMesh, merge
 from ats_sim.reconstruction.capture.format import Capture, CaptureWriter, Video
 from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
+from ats_sim.reconstruction.capture.synthesis.filming.odometry import drifting_odometry
 from ats_sim.reconstruction.capture.synthesis.synthesize import synthesize
 from ats_sim.reconstruction.scene.raycast import Raycaster
+from benchmarks.known_cameras import truth_of
 
 Change = Callable[[Array, Array, int], tuple[Array, Array]]
 """From colours (H,W,3) uint8, depth (H,W) metres and the frame's number to what is seen instead."""
@@ -58,6 +60,17 @@ def changed(capture: Capture, change: Callable[[int], Change]) -> Capture:
     """The same capture with every video (by its number) seen otherwise; the walkthrough stays."""
     videos = tuple(
         ChangedVideo(**{field.name: getattr(video, field.name) for field in fields(Video)}, change=change(number))
+        for number, video in enumerate(capture.videos)
+    )
+    return replace(capture, videos=videos)
+
+
+def drifting(capture: Capture, times: float) -> Capture:
+    """The same capture filmed by a device whose own poses drift so many times as much; the walkthrough stays."""
+    if times == 1.0:
+        return capture
+    videos = tuple(
+        replace(video, T_world_camera=drifting_odometry(np.random.default_rng([number, 9]), truth_of(video), times))
         for number, video in enumerate(capture.videos)
     )
     return replace(capture, videos=videos)
