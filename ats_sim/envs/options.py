@@ -1,6 +1,6 @@
 """How an environment is set up: every keyword that `gym.make("ATSHome-v0", ...)` takes besides `home` and `policy`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Self, get_args
 
@@ -82,8 +82,8 @@ class EnvOptions:
             raise ConfigError("segmentation=True: only pictures can be segmented; add obs_mode='rgbd'")
 
     @classmethod
-    def read(cls, keywords: Mapping[str, Any]) -> Self:
-        """Options from keywords.
+    def read(cls, keywords: Mapping[str, Any], besides: Sequence[str] = ("home", "policy")) -> Self:
+        """Options from keywords; `besides` are those that the environment itself takes.
 
         Raises:
             ConfigError: If there is no such option or its value makes no sense.
@@ -91,7 +91,7 @@ class EnvOptions:
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(keywords) - known)
         if unknown:
-            raise ConfigError(f"unknown options {unknown}; there are home, policy, {', '.join(sorted(known))}")
+            raise ConfigError(f"unknown options {unknown}; there are {', '.join([*besides, *sorted(known)])}")
         return cls(**keywords)
 
     @property

@@ -15,6 +15,7 @@ from gymnasium import spaces
 
 from ats_sim.arrays import Array, checked
 from ats_sim.envs.home_env import ATSHomeEnv
+from ats_sim.envs.options import EnvOptions
 from ats_sim.envs.own_frame import animal_frame, frame_space
 from ats_sim.errors import ActionError, ArrayError, ConfigError
 from ats_sim.geometry import gravity_aligned, transform_points
@@ -33,6 +34,7 @@ GOAL_RANGE = 3.0
 SAME_GOAL = 0.25
 """Metres by which a goal may move and still be the same one: the running plan then goes on."""
 WHISKERS = 12
+OWN_OPTIONS = ("home", "policy", "max_episode_steps", "agent_reward")
 
 
 class ATSHomeParallelEnv(ParallelEnv[str, Any, Array]):  # type: ignore[misc]
@@ -70,6 +72,7 @@ class ATSHomeParallelEnv(ParallelEnv[str, Any, Array]):  # type: ignore[misc]
                 f"agent_reward={agent_reward!r} ({', '.join(get_args(AgentReward))}), "
                 f"max_episode_steps={max_episode_steps} (1 or more)"
             )
+        EnvOptions.read(options, OWN_OPTIONS)
         self.home_env = ATSHomeEnv(home, policy=policy, **options)
         """The environment that all play in; has `snapshot`, `sample_futures` and all the rest."""
         self.render_mode = self.home_env.render_mode

@@ -17,6 +17,7 @@ from gymnasium.vector.utils import batch_space
 from ats_sim.arrays import Array
 from ats_sim.envs.buffers import arrays_in, bytes_of
 from ats_sim.envs.home_env import ATSHomeEnv
+from ats_sim.envs.options import EnvOptions
 from ats_sim.envs.workers import Workers
 from ats_sim.envs.world_batch import FINAL, INFO, OBSERVED, WorldBatch, layout_of, open_envs
 from ats_sim.errors import ActionError, AtsError, ConfigError
@@ -25,6 +26,7 @@ from ats_sim.observer import ACTION_SLACK
 from ats_sim.planning import Mind
 
 MOST_ENVS, MOST_WORKERS = 4096, 256
+OWN_OPTIONS = ("home", "policy", "num_envs", "max_episode_steps", "autoreset_mode", "workers")
 
 
 class ATSHomeVectorEnv(VectorEnv[dict[str, Array], Array, Array]):  # type: ignore[misc]
@@ -73,6 +75,7 @@ class ATSHomeVectorEnv(VectorEnv[dict[str, Array], Array, Array]):  # type: igno
         self.num_envs = num_envs
         self._autoreset = _autoreset(autoreset_mode)
         limits = (max_episode_steps, self._autoreset)
+        EnvOptions.read(options, OWN_OPTIONS)
         envs = open_envs(home, 1 if workers else num_envs, policy, options)
         first = envs[0]
         self._describe(first)
