@@ -16,8 +16,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from ats_sim.reconstruction.scene.raycast import Raycaster
 from ats_sim.reconstruction.scores.pictures import color_matched, depth_scores, psnr
 from benchmarks.scene_truth import TrueScene, moves_found, seen_points, surface_against, true_scene
 
+Bounds = tuple[float, float]
 Render = Callable[[Video, Array], tuple[Array, Array]]
 """A video and a camera give colours (H, W, 3) and depth (H, W)."""
 SMALL = SynthesizeConfig(
@@ -71,17 +73,21 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=None, help="most frames fused (the preset's)")
     parser.add_argument("--steps", type=int, nargs="*", default=[], help="optimiser steps, one neural row each")
     parser.add_argument("--no-neural", action="store_true")
+    parser.add_argument("--ablate-swapping", action="store_true", help="also a field whose codes are never swapped")
     arguments = parser.parse_args()
     config = ReconstructConfig(preset=arguments.preset, max_fused_frames=arguments.frames)
     for path in arguments.captures or [_synthesized(arguments.output / "capture")]:
         bench = _registered(path, arguments.output / f"{path.name}-cameras.json", config)
-        rows = measure(bench, neural=not arguments.no_neural, steps=arguments.steps)
+        steps: list[int | None] = arguments.steps or [None]
+        chances = [None, (0.0, 0.0)] if arguments.ablate_swapping else [None]
+        fields = [] if arguments.no_neural else list(product(steps, chances))
+        rows = measure(bench, fields)
         write_json(arguments.output / f"{path.name}-{arguments.preset}.json", rows)
         show(path.name, rows)
 
 
-def measure(bench: Bench, *, neural: bool, steps: list[int]) -> dict[str, dict[str, Any]]:
-    """Scores by row."""
+def measure(bench: Bench, fields: Sequence[tuple[int | None, Bounds | None]]) -> dict[str, dict[str, Any]]:
+    """Scores by row; of neural fields by their steps and chances of swapping codes, None for the preset's."""
     started = time.process_time()
     mixed = build_scene(bench.capture, bench.cameras, replace(bench.config, ablate=("layouts",)))
     rows = {"tsdf, layouts mixed": _scores(bench, mixed, time.process_time() - started)}
@@ -89,12 +95,14 @@ def measure(bench: Bench, *, neural: bool, steps: list[int]) -> dict[str, dict[s
     built = build_scene(bench.capture, bench.cameras, bench.config)
     spent = time.process_time() - started
     rows["tsdf"] = _scores(bench, built, spent)
-    for count in steps if neural and steps else [None] if neural else []:
-        rows |= _neural_rows(bench, built, spent, count)
+    for count, swap in fields:
+        rows |= _neural_rows(bench, built, spent, count, swap)
     return rows
 
 
-def _neural_rows(bench: Bench, built: BuiltScene, spent: float, steps: int | None) -> dict[str, dict[str, Any]]:
+def _neural_rows(
+    bench: Bench, built: BuiltScene, spent: float, steps: int | None, swap: Bounds | None
+) -> dict[str, dict[str, Any]]:
     import torch
 
     from ats_sim.reconstruction.scene.field.build import build_neural_scene
@@ -103,7 +111,7 @@ def _neural_rows(bench: Bench, built: BuiltScene, spent: float, steps: int | Non
 
     torch.set_num_threads(1)
     options = field_config(bench.config.preset, seed=bench.config.seed)
-    options = options if steps is None else replace(options, steps=steps)
+    options = replace(options, steps=steps or options.steps, swap=swap or options.swap)
     started = time.process_time()
     scene = build_neural_scene(built, bench.config, options)
     spent += time.process_time() - started
@@ -114,7 +122,7 @@ def _neural_rows(bench: Bench, built: BuiltScene, spent: float, steps: int | Non
         color, depth, _ = render_view(scene.field, video.intrinsics, T, recording=code)
         return color, depth
 
-    label = f"neural, {options.steps} steps"
+    label = f"neural, {options.steps} steps" + ("" if swap is None else ", codes not swapped")
     rendered = {**_pictures(bench, volume_rendered), "cpu_minutes": spent / 60}
     return {label: _scores(bench, scene.built, spent), f"{label}, volume rendered": rendered}
 
