@@ -7,15 +7,17 @@ farthest stage that lies straight ahead. What it makes of the way there stays it
 
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import dijkstra
 
 from ats_sim.arrays import Array
 from ats_sim.footing import Footing
 from ats_sim.remembered import remembered
 from ats_sim.sweep import ways_are_free
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 STEP = 2  # voxels between two places of the map
 LEVELS = 3  # surfaces above each other that are told apart
@@ -89,8 +91,10 @@ class Routes:
         enters[i, j, k] = volume.sample_sdf(roots) >= self._footing.margin
         return np.sort(np.where(enters, surface, np.inf), axis=-1)[..., :LEVELS]
 
-    def _edges(self) -> csr_matrix:
+    def _edges(self) -> "csr_matrix":
         """Costs of steps between neighbouring places, in metres."""
+        from scipy.sparse import csr_matrix  # a fifth of a second that only those pay who send an animal somewhere
+
         rows, columns, costs = [], [], []
         levels, index = self._levels, self._index
         for dx, dy in NEIGHBOURS:
@@ -112,6 +116,8 @@ class Routes:
 
     def _ways_to(self, goal: int) -> Array:
         """(N,) the next place on the shortest way from every place to a goal; negative where there is none."""
+        from scipy.sparse.csgraph import dijkstra
+
         _, following = dijkstra(self._graph.T.tocsr(), indices=goal, return_predecessors=True)
         return np.asarray(following)
 

@@ -101,12 +101,10 @@ def _recorded_motion(home: Home, footing: Footing) -> tuple[Array, Array]:
 def _is_usable(footing: Footing, roots: Array, joints: Array) -> Array:
     """Whether bodies, roots (N, 4, 4) and joints (N, J, 3), fit, are carried by something, and are where the agent was
     recorded (a motion may be from elsewhere)."""
-    positions = roots[:, :3, 3]
-    known = footing.volume.agent_roots[:, :3, 3]
-    near = np.zeros(len(positions), dtype=bool)
-    for first in range(0, len(positions), 512):
-        gaps = np.linalg.norm(positions[first : first + 512, None] - known, axis=-1)
-        near[first : first + 512] = gaps.min(1, initial=np.inf) <= KNOWN
+    places, known = roots[:, :3, 3], footing.volume.agent_roots[:, :3, 3].astype(np.float64)
+    # |p - k|^2 = |p|^2 + |k|^2 - 2 p k: thousands by thousands of places are one matrix product.
+    squares = (known * known).sum(-1) - 2.0 * places @ known.T
+    near = (places * places).sum(-1) + squares.min(-1, initial=np.inf) <= KNOWN**2
     bodies = footing.skeleton.forward_kinematics(roots, joints)[..., :3, 3]
     room = footing.distances(bodies)
     # What carried it then may have been moved since.

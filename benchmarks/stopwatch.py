@@ -54,6 +54,7 @@ def run(contestant: Contestant, timeout: float = 3600.0) -> dict[str, Any]:
     """One turn; raises RuntimeError with the last line that it complained with."""
     command = ["taskset", "-c", _cores(contestant.cores), *contestant.command]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # users' modules are compiled once, not at every start
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=ROOT, env=environment)
     if done.returncode:
         complaint = done.stderr.strip().splitlines() or ["no word"]
