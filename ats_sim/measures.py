@@ -1,5 +1,6 @@
 """How believable the present moment is: what is seen, what sticks in walls, what slides, what was ever recorded."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -71,26 +72,25 @@ class Household:
 def measure(households: Sequence[Household]) -> Measures:
     """Take all measures (W, A) of the present moment of W worlds that share one home, one kind of eyes and a number of
     agents; no number depends on the other worlds."""
-    volume, observers = households[0].footing.volume, [household.observer for household in households]
-    feet = np.array([observer.feet for observer in observers])
+    volume, shape = households[0].footing.volume, (len(households), len(households[0].agents))
+    feet = [household.observer.feet.tolist() for household in households]
     pairs = [(household, agent) for household in households for agent in household.agents]
-    shape = (len(households), len(households[0].agents))
-    places = np.array([agent.T_world_root[:3, 3] for _, agent in pairs]).reshape(*shape, 3)
-    apart = places[..., :2] - feet[:, None, :2]
-    support = volume.agent_seconds(places)
+    places = [agent.T_world_root[:3, 3].tolist() for _, agent in pairs]
+    apart = [math.dist(place[:2], feet[index // shape[1]][:2]) for index, place in enumerate(places)]
+    support = np.array([volume.agent_seconds_at(x, y) for x, y, _ in places]).reshape(shape)
     attention = np.array([attended(household.agents, household.observer.eyes) for household in households])
-    deepest = np.array([agent.joint_distances for _, agent in pairs]).reshape(*shape, -1).min(-1)
+    deepest = np.array([agent.joint_distances for _, agent in pairs]).min(-1)
     return Measures(
         visible=_visible(pairs).reshape(shape),
-        distance=np.sqrt((apart * apart).sum(-1)),
-        penetration=np.maximum(-deepest, 0.0),
+        distance=np.array(apart).reshape(shape),
+        penetration=np.maximum(-deepest, 0.0).reshape(shape),
         floating=np.array([agent.floating for _, agent in pairs]).reshape(shape),
         foot_skate=np.array([agent.foot_skate for _, agent in pairs]).reshape(shape),
         data_support=support,
         out_of_data=(support == 0.0) | (attention > OBSERVER),
-        in_reach=_in_reach(households, places),
+        in_reach=np.array([_in_reach(*pair) for pair in pairs]).reshape(shape),
         attention=attention,
-        observer_support=volume.observer_seconds(feet),
+        observer_support=np.array([volume.observer_seconds_at(x, y) for x, y, _ in feet]),
     )
 
 
@@ -122,17 +122,15 @@ def _edges(eyes: Intrinsics) -> Array:
     )
 
 
-def _in_reach(households: Sequence[Household], places: Array) -> Array:
-    """(W, A) whether a hand gets to the nearest part of bodies, whose roots are at places (W, A, 3), with nothing of
-    the home in between."""
-    shoulders = np.array([household.observer.eyes for household in households]) - [0.0, 0.0, SHOULDER]
-    ways, reach = places - shoulders[:, None], households[0].observer.options.reach
-    within = np.sqrt((ways * ways).sum(-1)) <= reach + MOST_OF_A_BODY
-    for world, index in np.argwhere(within).tolist():
-        household, shoulder = households[world], shoulders[world]
-        joints = household.agents[index].joint_positions
-        gaps = np.linalg.norm(joints - shoulder, axis=1)
-        nearest = int(gaps.argmin())
-        free = gaps[nearest] <= reach and not household.bodies.blocked(shoulder[None], joints[nearest][None])[0]
-        within[world, index] = free
-    return np.asarray(within)
+def _in_reach(household: Household, agent: Agent) -> bool:
+    """Whether a hand gets to the nearest part of the body with nothing of the home in between."""
+    x, y, z = household.observer.eyes.tolist()
+    shoulder, reach = (x, y, z - SHOULDER), household.observer.options.reach
+    if math.dist(shoulder, agent.T_world_root[:3, 3].tolist()) > reach + MOST_OF_A_BODY:
+        return False
+    joints = agent.joint_positions
+    gaps = np.linalg.norm(joints - shoulder, axis=1)
+    nearest = int(gaps.argmin())
+    if gaps[nearest] > reach:
+        return False
+    return not bool(household.bodies.blocked(np.array([shoulder]), joints[nearest][None])[0])

@@ -114,7 +114,8 @@ class PerceptionVolume:
         grid = (np.asarray(points, dtype=np.float64) - self.sdf_origin) * self._per_voxel
         held = np.fmin(np.fmax(grid, 0.0), self._last)  # what is no number counts as outside
         low = np.minimum(held.astype(np.int64), self._last_low)
-        x, y, z = (held[..., axis] - low[..., axis] for axis in range(3))
+        share = held - low
+        x, y, z = share[..., 0], share[..., 1], share[..., 2]
         row, column, _ = self._steps
         # Corners first: each weighted sum below then runs over all points in one piece.
         corners = self._flat_sdf.take(
@@ -172,16 +173,24 @@ class PerceptionVolume:
 
     def agent_seconds(self, points: Array) -> Array:
         """Seconds (...) that the real agent spent in the 3x3 visit cells around points (..., 2 or 3)."""
-        return self._seconds_at(self._agent_seconds, points)
-
-    def observer_seconds(self, points: Array) -> Array:
-        """The same of the real observer."""
-        return self._seconds_at(self._observer_seconds, points)
-
-    def _seconds_at(self, around: Array, points: Array) -> Array:
         cell = np.rint((np.asarray(points)[..., :2] - self.visit_origin) / self.visit_cell).astype(np.int64) + 1
-        held = np.minimum(np.maximum(cell, 0), np.array(around.shape) - 1)
-        return np.asarray(np.where((held == cell).all(-1), around[held[..., 0], held[..., 1]], 0.0))
+        last = np.array(self._agent_seconds.shape) - 1
+        held = np.clip(cell, 0, last)
+        return np.asarray(np.where((held == cell).all(-1), self._agent_seconds[held[..., 0], held[..., 1]], 0.0))
+
+    def agent_seconds_at(self, x: float, y: float) -> float:
+        """The same around one floor point, by plain look-up."""
+        return self._seconds_at(self._agent_seconds, x, y)
+
+    def observer_seconds_at(self, x: float, y: float) -> float:
+        """Seconds that the real observer spent around one floor point."""
+        return self._seconds_at(self._observer_seconds, x, y)
+
+    def _seconds_at(self, around: Array, x: float, y: float) -> float:
+        left, low = self._visit_corner
+        i, j = round((x - left) / self.visit_cell), round((y - low) / self.visit_cell)
+        inside = -1 <= i < around.shape[0] - 1 and -1 <= j < around.shape[1] - 1
+        return float(around.item(i + 1, j + 1)) if inside else 0.0
 
     @property
     def bounds(self) -> tuple[Array, Array]:
@@ -223,6 +232,11 @@ class PerceptionVolume:
     def _corner_steps(self) -> Array:
         row, column, _ = self._steps
         return np.array([x * row + y * column + z for z in (0, 1) for y in (0, 1) for x in (0, 1)])
+
+    @cached_property
+    def _visit_corner(self) -> tuple[float, float]:
+        x, y = self.visit_origin.tolist()
+        return x, y
 
     @cached_property
     def _agent_seconds(self) -> Array:

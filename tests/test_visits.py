@@ -17,7 +17,9 @@ def test_seconds_at_a_place_are_those_of_the_cells_around_it() -> None:
     centres = volume.visit_origin + np.stack(np.indices(visits.shape), -1) * volume.visit_cell
     cells = np.abs(np.rint((places[:, None, None] - centres) / volume.visit_cell)).max(-1) <= 1
     expected = (cells * visits).sum((1, 2))
-    found = volume.agent_seconds(places)
+    found = np.array([volume.agent_seconds_at(x, y) for x, y in places.tolist()])
     assert (found == 0.0).any() and np.ptp(found[found > 0.0]) > 1.0
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    np.testing.assert_allclose(volume.observer_seconds(places), 2.0 * expected, atol=1e-5)
+    np.testing.assert_allclose(volume.agent_seconds(places), expected, atol=1e-5)
+    observer = [volume.observer_seconds_at(x, y) for x, y in places.tolist()]
+    np.testing.assert_allclose(observer, 2.0 * expected, atol=1e-5)

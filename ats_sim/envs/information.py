@@ -26,16 +26,16 @@ def information(worlds: Sequence[World], measures: Measures, terms: Sequence[Map
         "goal": np.array([[agent.goal() for agent in own] for own in agents], dtype=np.float32),
         "planned_path": np.array([[agent.remaining_path() for agent in own] for own in agents], dtype=np.float32),
         "blocked": np.array([[agent.blocked for agent in own] for own in agents]),
-        "attention": np.array(measures.attention, dtype=np.int64),
-        "distance": _floats(measures.distance),
-        "visibility": _floats(measures.visible),
-        "penetration": _floats(measures.penetration),
-        "foot_skate": _floats(measures.foot_skate),
-        "floating": _floats(measures.floating),
-        "in_reach": np.array(measures.in_reach, dtype=np.bool_),
-        "data_support": _floats(measures.data_support),
-        "out_of_data": np.array(measures.out_of_data, dtype=np.bool_),
-        "observer_support": np.array(measures.observer_support, dtype=np.float64),
+        "attention": measures.attention.astype(np.int64),
+        "distance": measures.distance.astype(np.float32),
+        "visibility": measures.visible.astype(np.float32),
+        "penetration": measures.penetration.astype(np.float32),
+        "foot_skate": measures.foot_skate.astype(np.float32),
+        "floating": measures.floating.astype(np.float32),
+        "in_reach": measures.in_reach.astype(np.bool_),
+        "data_support": measures.data_support.astype(np.float32),
+        "out_of_data": measures.out_of_data.astype(np.bool_),
+        "observer_support": measures.observer_support.astype(np.float64),
         "observer_unlike": np.array([world.observer_unlike for world in worlds], dtype=np.float64),
         "replay_active": np.array([world.replay is not None for world in worlds]),
         "replay": _replays([world.replay for world in worlds]),
@@ -43,13 +43,15 @@ def information(worlds: Sequence[World], measures: Measures, terms: Sequence[Map
     }
 
 
-def alone(info: Mapping[str, Any]) -> dict[str, Any]:
+def alone(info: dict[str, Any]) -> dict[str, Any]:
     """The info of the one world of `information`: what is a number there is one of Python's own."""
-    return {name: alone(value) if isinstance(value, Mapping) else _first(value) for name, value in info.items()}
-
-
-def _first(values: Array) -> Any:
-    return values.item() if values.ndim == 1 else values[0]
+    told: dict[str, Any] = {}
+    for name, value in info.items():
+        if isinstance(value, dict):
+            told[name] = alone(value)
+        else:
+            told[name] = value.item() if value.ndim == 1 else value[0]
+    return told
 
 
 def _replays(replays: Sequence[Replay | None]) -> dict[str, Array]:
@@ -63,7 +65,3 @@ def _replays(replays: Sequence[Replay | None]) -> dict[str, Array]:
         "finished": np.array([replay is not None and replay.finished for replay in replays], dtype=np.bool_),
         "real_position": np.array(places, dtype=np.float32),
     }
-
-
-def _floats(values: Array) -> Array:
-    return np.array(values, dtype=np.float32)

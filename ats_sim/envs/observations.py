@@ -54,7 +54,7 @@ class StateLayout:
         """Fill rows (W, size) with the present moment of W worlds, whose measures are (W, A)."""
         observers = [world.observer for world in worlds]
         rows[:, 0:3] = [observer.eyes for observer in observers]
-        rows[:, 3:7] = [eye_quaternion(*observer.pose[[YAW, PITCH]].tolist()) for observer in observers]
+        rows[:, 3:7] = [eye_quaternion(float(o.pose[YAW]), float(o.pose[PITCH])) for o in observers]
         rows[:, 7:13] = [observer.velocity for observer in observers]
         agents = [agent for world in worlds for agent in world.agents]
         roots = [agent.T_world_root for agent in agents]

@@ -135,7 +135,7 @@ class Reporter:
         """Seconds that the real animal was recorded around the first agent's place."""
         world = self._player.session.world
         volume = world.home.perception
-        return float(volume.agent_seconds(world.agents[0].T_world_root[:2, 3]))
+        return volume.agent_seconds_at(*world.agents[0].T_world_root[:2, 3].tolist())
 
 
 def attention_row(world: World) -> Row:
