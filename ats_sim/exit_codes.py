@@ -18,7 +18,8 @@ def guarded(name: str, run: Callable[[], int], goes_on: bool = False) -> int:
     except AtsError as error:
         return refuse(str(error))
     except ModuleNotFoundError as error:
-        return refuse(f"`ats {name}` needs the package {error.name!r}: pip install 'ats-sim[train]'")
+        how = "say `make train` in the checkout, or pip install -e '.[train]'"
+        return refuse(f"`ats {name}` needs the package {error.name!r}: {how}")
     except BrokenPipeError:
         # Whoever read our output has seen enough; without this Python complains again at exit.
         sys.stdout = None  # type: ignore[assignment]

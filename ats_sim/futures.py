@@ -1,6 +1,7 @@
 """Branches of the future: what the agents might do from here, drawn from copies, so that nothing here changes."""
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -28,9 +29,11 @@ def futures(
     Raises:
         ConfigError: If a number is out of range.
     """
-    steps = round(seconds * HZ)
-    if not 1 <= n <= MOST or not 1 <= steps <= LONGEST:
-        raise ConfigError(f"sample_futures(n={n}, seconds={seconds}): want n up to {MOST}, up to {LONGEST // HZ} s")
+    numbers = isinstance(n, Integral) and isinstance(seconds, Real)
+    steps = round(seconds * HZ) if numbers else 0
+    if not numbers or not 1 <= n <= MOST or not 1 <= steps <= LONGEST:
+        wanted = f"want a whole n up to {MOST}, up to {LONGEST // HZ} s"
+        raise ConfigError(f"sample_futures(n={n!r}, seconds={seconds!r}): {wanted}")
     # Copies of the generators are drawn from, so that looking ahead does not change what will happen.
     sources = [unpack_rng(pack_rng(rng)) for rng in rngs[: len(agents)]]
     households = [[agent.dreaming() for agent in agents] for _ in range(n)]

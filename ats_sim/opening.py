@@ -96,7 +96,10 @@ def _refuse_solid(footing: Footing, poses: Array) -> None:
     if (room < footing.margin).any():
         worst = int(room.argmin())
         place = np.round(poses[worst, :3, 3], 2).tolist()
-        raise ConfigError(f"agent_poses: agent {worst} at {place} would start inside something")
+        raise ConfigError(
+            f"agent_poses: agent {worst} at {place} would start inside something; "
+            "z is the root's height (about 0.2 m above the floor), and `data_support_map()` tells where the animal was"
+        )
 
 
 def _observer_start(

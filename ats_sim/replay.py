@@ -16,6 +16,7 @@ from ats_sim.perception import HZ, PAST
 from ats_sim.recorded import Recording
 
 MAX_SAMPLES = 64
+SHOWN = 5  # names of videos in an error
 LEAST_FRAMES = 2 * PAST
 
 
@@ -143,6 +144,7 @@ def find_recording(recordings: Sequence[Recording], name: str) -> Recording:
     """
     named = {recording.name: recording for recording in recordings}
     if name not in named:
-        known = ", ".join(named) or "none: this home keeps no recordings; export it again"
-        raise ConfigError(f"replay: no video {name!r}; there is {known}")
+        known = ", ".join(list(named)[:SHOWN]) + (f", … ({len(named)} in all)" if len(named) > SHOWN else "")
+        lacking = "none: this home keeps no recordings (a redacted copy has them with --keep-recordings)"
+        raise ConfigError(f"replay: no video {name!r}; there is {known or lacking}")
     return named[name]

@@ -48,6 +48,8 @@ def read_reset_options(options: Mapping[str, Any] | None, num_agents: int) -> Re
     Raises:
         ConfigError: If an option is unknown or its value makes no sense.
     """
+    if options is not None and not isinstance(options, Mapping):
+        raise ConfigError(f"reset options: {options!r}, want a mapping with any of {', '.join(KNOWN)}")
     given = dict(options or {})
     unknown = sorted(set(given) - set(KNOWN), key=str)
     if unknown:
@@ -57,7 +59,7 @@ def read_reset_options(options: Mapping[str, Any] | None, num_agents: int) -> Re
         paths = _per_agent("path", given.get("path"), num_agents, (FUTURE, 3))
         observer = given.get("observer_pose")
         observer = None if observer is None else checked("observer_pose", observer, (3,))
-        guidance = float(checked("guidance", given.get("guidance", 1.0), ()))
+        guidance = float(checked("guidance", 1.0 if given.get("guidance") is None else given["guidance"], ()))
         if not 0.0 <= guidance <= MOST_GUIDANCE:
             raise ArrayError(f"guidance: {guidance}, want 0 to {MOST_GUIDANCE:.0f} (1 is the mind as it is)")
         poses = _agent_poses(given.get("agent_poses"), num_agents)

@@ -13,7 +13,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.errors import ConfigError
 
-SNAPSHOT_FORMAT = "ats-snapshot/3"
+SNAPSHOT_FORMAT = "ats-snapshot/4"
 MAX_SNAPSHOT_BYTES = 64 * 2**20
 LOCAL_HEADER, LOCAL_NAME = 30, 26  # bytes of a zip's local header, and where in it the lengths of name and extra stand
 NPY_HEADER = 10  # bytes of an npy file before its header, which end with its length

@@ -237,6 +237,7 @@ class World:
         """Everything the future depends on, as named arrays."""
         stored: dict[str, Array] = {
             "home": np.array(self.home.fingerprint),
+            "setup": np.array(self._setup),
             "ticks": np.array(self.ticks),
             "unlike": np.array(self._unlike),
             **{f"observer_{name}": value for name, value in self.observer.state().items()},
@@ -262,6 +263,9 @@ class World:
         count = sum(name.startswith("agent") and name.endswith("_rng") for name in stored)
         if count != len(self.agents):
             raise ConfigError(f"snapshot: has {count} agents, this world {len(self.agents)}")
+        setup = str(stored.get("setup", "unknown"))
+        if setup != self._setup:
+            raise ConfigError(f"snapshot: taken with {setup}, this world has {self._setup}")
         before = self.state()
         try:
             self._take(stored)
@@ -284,6 +288,12 @@ class World:
     def close(self) -> None:
         """Give the physics client back; safe to call again."""
         self._bodies.close()
+
+    @property
+    def _setup(self) -> str:
+        """What makes the same state go on in another way."""
+        physics = "dynamic" if isinstance(self._bodies, DynamicBodies) else "kinematic"
+        return f"physics={physics!r}, replan_every={self.agents[0].horizon}"
 
     def _take(self, stored: Mapping[str, Array]) -> None:
         self.ticks = int(stored["ticks"])

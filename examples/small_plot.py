@@ -32,18 +32,16 @@ def plot(
     y_all = np.concatenate(
         [*(np.asarray(y, dtype=float) for _, y in lines.values()), np.array([*levels.values(), 0.0])]
     )
-    box = (
-        x_all.min(),
-        max(x_all.max(), x_all.min() + 1e-9),
-        y_all.min(),
-        max(y_all.max(), y_all.min() + 1e-9),
-    )
+    box = (*_span(x_all), *_span(y_all))
     picture = np.full((HEIGHT + LEGEND * (len(lines) + len(levels)), WIDTH, 3), 255, np.uint8)
     _axes(picture, title, x_name, box)
     entries: list[str] = []
     for name, (x, y) in lines.items():
         points = _pixels(np.asarray(x, dtype=float), np.asarray(y, dtype=float), box)
-        cv2.polylines(picture, [points], False, COLORS[len(entries) % len(COLORS)], 2, cv2.LINE_AA)
+        color = COLORS[len(entries) % len(COLORS)]
+        cv2.polylines(picture, [points], False, color, 2, cv2.LINE_AA)
+        if len(points) == 1:
+            cv2.circle(picture, points[0].tolist(), 4, color, -1, cv2.LINE_AA)
         entries.append(name)
     for name, value in levels.items():
         row = int(_pixels(np.zeros(1), np.array([value]), box)[0, 1])
@@ -76,6 +74,12 @@ def save(path: Path, picture: np.ndarray) -> None:
     """Write a picture (H, W, 3) RGB."""
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), picture[..., ::-1])
+
+
+def _span(values: np.ndarray) -> tuple[float, float]:
+    """From the least to the largest value; around a value that stands alone."""
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if high > low else (low - 0.5 * abs(low) - 0.5, high + 0.5 * abs(high) + 0.5)
 
 
 def _axes(picture: np.ndarray, title: str, x_name: str, box: tuple[float, float, float, float]) -> None:

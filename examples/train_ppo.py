@@ -25,6 +25,7 @@ from small_plot import plot, save
 
 import ats_sim
 from ats_sim.envs.observer_frame import VectorObserverFrame
+from ats_sim.errors import ConfigError
 from ats_sim.video import VideoWriter
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 assert ats_sim.__version__, "importing it registers the environment"
 EPISODE = 300
 GAMMA = 0.97
+FEW_STEPS = 30_000
 TEST_SEED = 1_000_000
 """Training never sees episodes of these seeds."""
 
@@ -46,7 +48,6 @@ def make_envs(options: argparse.Namespace, count: int, workers: int = 0) -> Any:
         task=options.task,
         max_episode_steps=EPISODE,
         autoreset_mode="SameStep",
-        shaping_discount=GAMMA,
         workers=workers,
     )
     return VectorObserverFrame(env)
@@ -91,6 +92,9 @@ def train(options: argparse.Namespace) -> None:
     before = film(options, untrained)
     curve = Curve(plain, options.minutes)
     model.learn(options.steps, callback=curve)
+    if not curve.steps:
+        first = 64 * options.num_envs
+        raise ConfigError(f"--minutes {options.minutes:g} ended before the first {first} steps were made")
     envs.training = False
     trained = Learned(model, envs)
     after = film(options, trained)
@@ -100,6 +104,8 @@ def train(options: argparse.Namespace) -> None:
     np.savez(options.output / "normaliser.npz", mean=envs.obs_rms.mean, var=envs.obs_rms.var)
     for name, value in scores.items():
         print(f"{name}: {value:+.3f} reward a step on {options.test_envs} unseen episodes")
+    if curve.steps[-1] < FEW_STEPS:
+        print(f"{curve.steps[-1]:.0f} steps are too few to learn anything; give it --minutes 10 or more")
     lines = {"training": (np.array(curve.steps), np.array(curve.rewards))}
     plot(options.output / "curve.png", f"PPO, {options.task}: reward a step", "environment steps", lines, scores)
     write_film(options.output, before, after)

@@ -296,6 +296,22 @@ def test_a_wrong_option_names_what_there_is(home: Path, name: str) -> None:
         make(home, **{name: BAD_OPTIONS[name]})
 
 
+@pytest.mark.parametrize("wrong", [{"num_agents": "2"}, {"num_agents": True}, {"replan_every": 1.5}, {"width": None}])
+def test_a_value_of_another_type_is_refused_in_a_sentence(home: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="whole number"):
+        make(home, **wrong)
+    with pytest.raises(ConfigError, match="observer_speed='fast'"):
+        make(home, observer_speed="fast")
+    with pytest.raises(ConfigError, match="home=None"):
+        gymnasium.make("ATSHome-v0", home=None)
+
+
+def test_one_thing_to_show_needs_no_list(home: Path) -> None:
+    made = make(home, show="plan")
+    assert made.unwrapped.options.show == ("plan",)
+    made.close()
+
+
 def test_a_home_without_behaviour_says_how_to_get_it(home: Path) -> None:
     with pytest.raises(HomeError, match="ats train"):
         gymnasium.make("ATSHome-v0", home=str(home))

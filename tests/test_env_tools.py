@@ -61,6 +61,28 @@ def test_attention_and_reach_follow_the_animals(home: Path) -> None:
     made.close()
 
 
+def test_a_snapshot_is_refused_where_it_would_go_on_otherwise(home: Path) -> None:
+    made, other = make(home), make(home, replan_every=20)
+    for env in (made, other):
+        env.reset(seed=0)
+    before = other.unwrapped.snapshot()
+    with pytest.raises(ConfigError, match="replan_every=20"):
+        other.unwrapped.restore(made.unwrapped.snapshot())
+    assert other.unwrapped.snapshot() == before
+    made.close()
+    other.close()
+
+
+def test_who_is_sent_somewhere_is_told(home: Path) -> None:
+    made = make(home)
+    _, info = made.reset(seed=0)
+    assert info["goal_imposed"].tolist() == [False]
+    made.unwrapped.steer(goal=made.unwrapped.world.agents[0].T_world_root[:3, 3])
+    *_, info = made.step(np.zeros(4, dtype=np.float32))
+    assert info["goal_imposed"].tolist() == [True]
+    made.close()
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_a_snapshot_carries_the_task(home: Path, task: str) -> None:
     actions = np.random.default_rng(0).uniform(-1.0, 1.0, (80, 4)).astype(np.float32)

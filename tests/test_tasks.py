@@ -142,8 +142,8 @@ def test_scaring_costs_and_ends_the_approach_only() -> None:
         approach.judge(situation)
     assert follow.terms["scared"] == -1.0 and not follow.ended
     assert approach.terms["scared"] == -10.0 and approach.terms["success"] == 0.0 and approach.ended
-    # At the end the potential is 0, so that ending early by a fright is worth no more than its terms say.
-    assert approach.terms["shaping"] == pytest.approx((1.0 + 0.1 * 0.4 * 4 - 0.6) / 0.14)
+    # An end by a fright makes no way: the gap has grown by 4 cm, which costs what 4 cm cost.
+    assert approach.terms["shaping"] == pytest.approx((0.56 - DISCOUNT * 0.6) / 0.14)
 
 
 FILM = [

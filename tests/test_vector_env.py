@@ -201,6 +201,7 @@ def test_wrong_uses_say_so(home: Path, envs: ATSHomeVectorEnv) -> None:
     for wrong in ({"autoreset_mode": "Never"}, {"workers": 4}, {"num_envs": 0}, {"wokers": 2}):
         with pytest.raises(ConfigError):
             make(home, **wrong)
+    assert [options.task for options in envs.get_attr("options")] == ["free"] * 3
     with pytest.raises(ConfigError, match="workers, "):
         make(home, wokers=2)
     envs.close()

@@ -58,15 +58,19 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
       `steady` down to -1 for jerk. Never ends.
 
     "It flees": it moves away from an observer within 2 m, faster than 0.35 m/s for half a second. Shaping is the
-    difference of a potential under `shaping_discount`. `ats_sim.envs.tasks` has every constant. Time limits are
-    Gymnasium's.
+    difference of a potential under `shaping_discount`, 1 if nothing is said: plain progress. `ats_sim.envs.tasks` has
+    every constant. Time limits are Gymnasium's.
 
-    Info, the same keys, types and shapes at every step: `time`; `goal (A, 3)`, `planned_path (A, 56, 3)`, `blocked`,
-    `attention` (whom each agent attends to: 0 the observer, i + 1 agent i, -1 nobody), `distance`, `visibility`,
-    `penetration`, `foot_skate`, `floating`, `in_reach`, `data_support` (seconds), `out_of_data`, each `(A,)`;
+    Info, the same keys, types and shapes at every step: `time`; `goal (A, 3)` and `planned_path (A, 56, 3)` of the
+    running plan (an animal that was sent far goes there by stages, of which the plan's goal is the next);
+    `goal_imposed` (whether it was sent somewhere), `blocked`, `attention` (whom each agent attends to: 0 the observer,
+    i + 1 agent i, -1 nobody), `distance`, `visibility`, `penetration`, `foot_skate`, `floating`, `in_reach`,
+    `data_support` (seconds that the real animal was recorded in the 3x3 cells of `data_support_map()` around it),
+    `out_of_data`, each `(A,)`;
     `observer_support` (seconds); `observer_unlike` (share of the last 0.8 s' eye heights, speeds, turns and distances
     that whoever filmed the home did not show); `task`; `replay_active` and `replay`, which has `ade`, `minade` (m),
-    `valid`, `finished` and `real_position (3,)` of the recorded animal, zeros while nothing is replayed.
+    `valid` (whether the recorded animal was seen at this moment; others do not count in `ade`), `finished` and
+    `real_position (3,)` of the recorded animal, zeros while nothing is replayed.
 
     Options of `gym.make`: `home`; `task`; `obs_mode` "state" or "rgbd", `segmentation`; `num_agents` up to 16;
     `physics` "kinematic" or "dynamic"; `replan_every` 1 to 56 steps; `observer_speed` m/s, `observer_radius` m;
@@ -76,7 +80,8 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
 
     `reset(options=...)`: `observer_pose (3,)` x, y, yaw; `agent_poses (A, 4)` x, y, z, yaw; `goal (3,)` and `path
     (56, 3)` that the animals are forced to; `awareness` {"scene": bool, "observer": bool, "past": bool}; `guidance`;
-    `stance` "walk", "run" or "crouch"; `replay` {"video": name, "start": seconds, "samples": K}.
+    `stance` "walk", "run" or "crouch"; `replay` {"video": name, "start": seconds, "samples": K}. While a video is
+    replayed the observer goes where its camera went, whatever the actions say.
 
     `snapshot()`, `restore()`, `sample_futures()`, `steer()`, `set_stance()`, `awareness_effect()`,
     `data_support_map()` and `replay_names()` are reached through `env.unwrapped`. Pickling and `copy.deepcopy` keep the
@@ -101,6 +106,10 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         self.options = EnvOptions.read(options)
         """How it is set up."""
         self.render_mode = self.options.render_mode
+        if not isinstance(home, Home | str | Path):
+            raise ConfigError(f"home={home!r}: want a folder, a .zip, 'default' or a loaded home")
+        if policy is not None and not hasattr(policy, "plan"):
+            raise ConfigError(f"policy={policy!r}: want something with the method `plan` of `ats_sim.policy.Policy`")
         opened = home if isinstance(home, Home) else shared_home(home, require_policy=policy is None)
         self.world: World = self.options.build_world(opened, policy or shared_mind(opened))
         """The simulated world; `env.unwrapped.world` for those who want to look closer."""
@@ -239,7 +248,7 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
         return probes.awareness_effect(self.world, n)
 
     def data_support_map(self) -> tuple[Array, Array, float]:
-        """Seconds (X, Y) that the real agent was recorded per cell, centre (2,) of cell [0, 0], cell edge (m)."""
+        """Seconds (X, Y) that the real agent was recorded in each cell, centre (2,) of cell [0, 0], cell edge (m)."""
         return probes.data_support_map(self.world.home)
 
     def replay_names(self) -> tuple[str, ...]:

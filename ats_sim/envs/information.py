@@ -25,6 +25,7 @@ def information(worlds: Sequence[World], measures: Measures, terms: Sequence[Map
         "time": np.array([world.time for world in worlds]),
         "goal": np.array([[agent.goal() for agent in own] for own in agents], dtype=np.float32),
         "planned_path": np.array([[agent.remaining_path() for agent in own] for own in agents], dtype=np.float32),
+        "goal_imposed": np.array([[agent.steering.goal is not None for agent in own] for own in agents]),
         "blocked": np.array([[agent.blocked for agent in own] for own in agents]),
         "attention": measures.attention.astype(np.int64),
         "distance": measures.distance.astype(np.float32),

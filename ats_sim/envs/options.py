@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -11,9 +12,10 @@ from ats_sim.errors import ConfigError
 from ats_sim.geometry import Intrinsics
 from ats_sim.home import Home
 from ats_sim.observer import ObserverOptions
+from ats_sim.perception import FUTURE
 from ats_sim.planning import Mind
 from ats_sim.rendering.renderer import Backend
-from ats_sim.world import Physics, World
+from ats_sim.world import MAX_AGENTS, Physics, World
 
 ObsMode = Literal["state", "rgbd"]
 CameraName = Literal["observer", "third_person", "birdseye", "agent"]
@@ -36,8 +38,9 @@ class EnvOptions:
     """With "rgbd": add who is in each pixel."""
     task: str = "free"
     """What is rewarded: "free" (nothing), "follow", "approach" or "film"; see `ats_sim.envs.tasks`."""
-    shaping_discount: float = 0.99
-    """The learner's discount, under which shaping leaves the best behaviour as it is; 1 for sums of rewards."""
+    shaping_discount: float = 1.0
+    """1 rewards plain progress, so that sums of rewards tell who did best; the learner's own discount leaves the best
+    behaviour exactly as it is (Ng et al. 1999)."""
     num_agents: int = 1
     """Agents that live here, up to 16."""
     physics: Physics = "kinematic"
@@ -64,7 +67,7 @@ class EnvOptions:
     """Which renderer draws; "auto" takes the best that works here."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "show", tuple(self.show))
+        object.__setattr__(self, "show", (self.show,) if isinstance(self.show, str) else tuple(self.show))
         _choose("obs_mode", self.obs_mode, get_args(ObsMode))
         _choose("task", self.task, tuple(TASKS))
         _choose("physics", self.physics, get_args(Physics))
@@ -73,9 +76,12 @@ class EnvOptions:
         _choose("renderer", self.renderer, get_args(Backend))
         for one in self.show:
             _choose("show", one, get_args(Shown))
+        _choose("segmentation", self.segmentation, (False, True))
         _within("shaping_discount", self.shaping_discount, 0.0, 1.0)
-        _within("width", self.width, SMALLEST, LARGEST)
-        _within("height", self.height, SMALLEST, LARGEST)
+        whole_number("num_agents", self.num_agents, 1, MAX_AGENTS)
+        whole_number("replan_every", self.replan_every, 1, FUTURE)
+        whole_number("width", self.width, SMALLEST, LARGEST)
+        whole_number("height", self.height, SMALLEST, LARGEST)
         _within("observer_speed", self.observer_speed, 0.0, 10.0)
         _within("observer_radius", self.observer_radius, 0.05, 0.5)
         if self.segmentation and self.obs_mode != "rgbd":
@@ -130,6 +136,12 @@ def _choose(name: str, value: object, known: tuple[object, ...]) -> None:
         raise ConfigError(f"{name}={value!r}: there is {', '.join(repr(one) for one in known)}")
 
 
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"{name}={value!r}: want {low} to {high}")
+def whole_number(name: str, value: object, low: int, high: int) -> None:
+    """Raise ConfigError if a value is no whole number or out of range."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
+        raise ConfigError(f"{name}={value!r}: want a whole number from {low} to {high}")
+
+
+def _within(name: str, value: object, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
+        raise ConfigError(f"{name}={value!r}: want a number from {low} to {high}")

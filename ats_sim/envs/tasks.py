@@ -2,7 +2,8 @@
 
 With several animals a task is about the first. A reward is the sum of named terms, which also go to `info["task"]`; a
 good step is worth about 1. Shaping terms are differences of a potential, discount * now - before (Ng, Harada and
-Russell 1999), which leaves the best behaviour as it is; at the end of a task the potential is 0.
+Russell 1999). With a discount of 1 they are plain progress, so that sums of rewards tell who did best; with the
+learner's own discount they leave the best behaviour exactly as it is, but then to stand far away pays a little.
 """
 
 import math
@@ -85,9 +86,9 @@ class _Shaped(Task):
         self._watch.fleeing(situation)
         self._potential = self.potential(situation)
 
-    def shaping(self, situation: Situation) -> float:
-        """The step's difference of potentials; 0 is the potential of everything after the end."""
-        before, self._potential = self._potential, 0.0 if self.ended else self.potential(situation)
+    def shaping(self, situation: Situation, arrived: bool = False) -> float:
+        """The step's difference of potentials; who has arrived has all of the way behind them."""
+        before, self._potential = self._potential, 0.0 if arrived else self.potential(situation)
         return self.discount * self._potential - before
 
     def state(self) -> dict[str, Array]:
@@ -155,7 +156,7 @@ class Follow(_Shaped):
 class Approach(_Shaped):
     """Come within reach of the animal, on the floor plan, without scaring it; either ends the task.
 
-    - `shaping`: 1 for every 0.14 m (a step at walking speed) nearer to 0.6 m.
+    - `shaping`: 1 for every 0.14 m (a step at walking speed) nearer to 0.6 m; scaring it from afar gains no way.
     - `hurry`: from 0 at 0.5 m/s to -0.5 at 1.4 m/s within 1.5 m of it.
     - `success`: 10 within 0.6 m or where the observer could touch it.
     - `scared`: -10 when it flees (`FleeWatch`); a success in the same step does not count.
@@ -182,7 +183,7 @@ class Approach(_Shaped):
         self.ended = scared or reached
         haste = max(situation.speed - self.CALM, 0.0) / (self.FAST - self.CALM)
         return {
-            "shaping": self.shaping(situation),
+            "shaping": self.shaping(situation, arrived=reached),
             "hurry": 0.0 - 0.5 * haste if situation.distance < self.NEAR else 0.0,
             "success": self.BONUS if reached else 0.0,
             "scared": self.PENALTY if scared else 0.0,

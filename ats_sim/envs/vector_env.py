@@ -17,7 +17,7 @@ from gymnasium.vector.utils import batch_space
 from ats_sim.arrays import Array
 from ats_sim.envs.buffers import arrays_in, bytes_of
 from ats_sim.envs.home_env import ATSHomeEnv
-from ats_sim.envs.options import EnvOptions
+from ats_sim.envs.options import EnvOptions, whole_number
 from ats_sim.envs.workers import Workers
 from ats_sim.envs.world_batch import FINAL, INFO, OBSERVED, WorldBatch, layout_of, open_envs
 from ats_sim.errors import ActionError, AtsError, ConfigError
@@ -68,10 +68,8 @@ class ATSHomeVectorEnv(VectorEnv[dict[str, Array], Array, Array]):  # type: igno
             ConfigError: If an option has no such value.
             HomeError: If the home is missing, damaged, or has no policy.
         """
-        if not 1 <= num_envs <= MOST_ENVS:
-            raise ConfigError(f"num_envs={num_envs}: want 1 to {MOST_ENVS}")
-        if not 0 <= workers <= min(num_envs, MOST_WORKERS):
-            raise ConfigError(f"workers={workers}: want 0 to {min(num_envs, MOST_WORKERS)}, no more than worlds")
+        whole_number("num_envs", num_envs, 1, MOST_ENVS)
+        whole_number("workers", workers, 0, min(num_envs, MOST_WORKERS))
         self.num_envs = num_envs
         self._autoreset = _autoreset(autoreset_mode)
         limits = (max_episode_steps, self._autoreset)
@@ -145,6 +143,10 @@ class ATSHomeVectorEnv(VectorEnv[dict[str, Array], Array, Array]):  # type: igno
                 f"call {name!r} with {len(arguments)} arguments: want a method and {self.num_envs} of them"
             )
         return tuple(self._batch.call(name, arguments, keywords))
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute of `ATSHomeEnv` of every world."""
+        return self.call("__getattribute__", name)
 
     def render(self) -> tuple[Array | None, ...]:
         """The picture of every world, as `ATSHomeEnv.render`."""
@@ -235,5 +237,6 @@ def _checked_actions(actions: object, count: int) -> Array:
     # Comparisons with NaN are false, so this refuses it too.
     if not (np.abs(wanted) <= 1.0 + ACTION_SLACK).all():
         worst = int(np.argmin((np.abs(wanted) <= 1.0 + ACTION_SLACK).all(1)))
-        raise ActionError(f"actions: {wanted[worst].tolist()} of world {worst} leaves [-1, 1]; clip it first")
+        told = "leaves [-1, 1]; clip it first" if np.isfinite(wanted[worst]).all() else "is not finite"
+        raise ActionError(f"actions: {wanted[worst].tolist()} of world {worst} {told}")
     return np.clip(wanted, -1.0, 1.0)

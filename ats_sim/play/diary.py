@@ -17,6 +17,7 @@ APPROACH_SPEED, APPROACH_RANGE = 0.25, 3.5
 REFRACTORY = 20
 """Steps after a reaction before another of its kind counts."""
 REST_SPEED, RUN_SPEED = 0.06, 1.1
+"""m/s; to rest is to be so slow for a whole second, so that a step's pause is none."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Diary:
         self._agent: deque[Array] = deque(maxlen=WINDOW + 1)
         self._apart: list[float] = []
         self._metres = np.zeros(2)
-        self._steps = 0
+        self._steps, self._moved = 0, 0  # now, and when the agent last moved
         self._counts = {"fled": 0, "approached": 0}
         self._last = {"fled": -REFRACTORY, "approached": -REFRACTORY}
 
@@ -60,6 +61,8 @@ class Diary:
         self._observer.append(np.array(observer, dtype=np.float64))
         self._agent.append(np.array(agent, dtype=np.float64))
         self._apart.append(self.distance)
+        if self.speed >= REST_SPEED:
+            self._moved = self._steps
         if len(self._agent) > WINDOW:
             self._look_for_reactions()
 
@@ -87,7 +90,7 @@ class Diary:
             return "looking around"
         if abs(self._agent[-1][2] - self._agent[0][2]) > 0.12:
             return "jumping"
-        if self.speed < REST_SPEED:
+        if self.speed < REST_SPEED and self._steps - self._moved > 2 * WINDOW:
             return "resting"
         return "running" if self.speed > RUN_SPEED else "walking"
 
