@@ -55,7 +55,6 @@ def watch(options: TaskRewards, task: str, kind: str) -> dict[str, float]:
             num_envs=options.num_envs,
             home=options.home,
             task=task,
-            shaping_discount=1.0,
             autoreset_mode="SameStep",
         )
     )
