@@ -19,9 +19,12 @@ from ats_sim.reconstruction.registration.terms import KeypointTerm, SurfaceTerm
 from ats_sim.reconstruction.registration.trajectory import PoseTerm, RelativeMotion, refine
 from ats_sim.reconstruction.registration.verifier import LEAST_MARGIN, Decision, Verdict, verify
 
-SEARCH_RADII = (0.25, 0.12, 0.05, 0.03)
-"""Metres at a metre's distance within which keypoints are looked for, pass by pass: a device that loses a tenth of its
-way leaves a whole video up to 15 cm off, from where 12 cm do not find back."""
+SEARCH_RADII = (0.12, 0.05, 0.03)
+"""Metres at a metre's distance within which keypoints are looked for, pass by pass."""
+FARTHER = 0.25
+FAR_MOVE = 0.1
+"""Metres by which a frame may be corrected; where one moved more, some did not find back from farther, as those of a
+device that loses a tenth of its way: then the first look goes as far as `FARTHER`."""
 SAME_TRACK = 0.3
 HOPELESS = 0.45
 WORTH_REFINING = 0.4
@@ -118,10 +121,9 @@ def register_segment(
         poses = T @ odometry.T_odometry_camera
         matches = np.zeros(len(poses), dtype=np.int64)
         verdict = verify(scene.volume, points, colors, poses)
-        if "refinement" not in ablate and verdict.surface > HOPELESS:
-            poses, matches = refine_track(scene, observations, odometry, intrinsics, poses)
-            verdict = verify(scene.volume, points, colors, poses)
         track = Track(poses, matches, verdict, support)
+        if "refinement" not in ablate and verdict.surface > HOPELESS:
+            track = _refined(scene, observations, odometry, intrinsics, track)
         if best is None or track.verdict.score > best.verdict.score:
             best, track = track, best or track
         if not _same_place(best, track):
@@ -136,6 +138,25 @@ def register_segment(
             # Before refinement right places are off by more than keypoints forgive.
             best = replace(best, agreement=agreement(scene, observations, intrinsics, best.T_world_camera))
     return replace(best, margin=best.verdict.score - rival)
+
+
+def _refined(
+    scene: Map, observations: Sequence[Observation], odometry: Odometry, intrinsics: Intrinsics, coarse: Track
+) -> Track:
+    """The track refined; with a farther first look too where frames moved far, and then the one that fits better."""
+    points, colors = stacked(observations)
+    best = coarse
+    for radii in (SEARCH_RADII, (FARTHER, *SEARCH_RADII)):
+        poses, matches = refine_track(scene, observations, odometry, intrinsics, coarse.T_world_camera, radii)
+        found = replace(
+            coarse, T_world_camera=poses, matches=matches, verdict=verify(scene.volume, points, colors, poses)
+        )
+        if best is coarse or found.verdict.score > best.verdict.score:
+            best = found
+        moved = np.linalg.norm(poses[:, :3, 3] - coarse.T_world_camera[:, :3, 3], axis=1)
+        if moved.max() < FAR_MOVE:
+            break
+    return best
 
 
 def agreement(scene: Map, observations: Sequence[Observation], intrinsics: Intrinsics, poses: Array) -> float:
@@ -169,7 +190,12 @@ def _same_place(first: Track, second: Track) -> bool:
 
 
 def refine_track(
-    scene: Map, observations: Sequence[Observation], odometry: Odometry, intrinsics: Intrinsics, poses: Array
+    scene: Map,
+    observations: Sequence[Observation],
+    odometry: Odometry,
+    intrinsics: Intrinsics,
+    poses: Array,
+    radii: Sequence[float] = SEARCH_RADII,
 ) -> tuple[Array, Array]:
     """Alternate guided matching (ever closer) and Gauss-Newton over the whole segment. Returns poses (N,4,4) and how
     many matches agree with each (N,)."""
@@ -178,7 +204,7 @@ def refine_track(
     )
     points, _ = stacked(observations)
     matches = np.zeros(len(poses), dtype=np.int64)
-    for radius in SEARCH_RADII:
+    for radius in radii:
         terms: list[PoseTerm] = [SurfaceTerm(scene.volume, points)]
         keypoints = guided_matches(scene.keypoints, observations, intrinsics, poses, radius * intrinsics.fl_x)
         if len(keypoints.frame):
