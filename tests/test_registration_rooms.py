@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from ats_sim.errors import ReconstructionError
 from ats_sim.reconstruction.capture.format import Capture
+from ats_sim.reconstruction.capture.synthesis.filming.odometry import drifting_odometry
 from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.registration.cameras import Cameras
 from ats_sim.reconstruction.registration.register import register
@@ -37,6 +39,18 @@ def test_every_frame_of_a_video_is_placed_with_and_without_odometry(
     assert cameras.videos[name].registered.all()
     turn, away = pose_errors(cameras.videos[name].T_world_camera, truth["T_world_camera"])
     assert turn.mean() < degrees and away.mean() < metres
+
+
+def test_a_device_that_loses_its_way_is_found_back(capture: Capture) -> None:
+    video = capture.video("v00")
+    assert video.ground_truth is not None
+    truth = video.ground_truth["T_world_camera"]
+    # Up to 32 cm off where its poses are laid onto the truth as well as can be; 7 cm and up to 27 with near looks alone.
+    lost = drifting_odometry(np.random.default_rng(0), truth, 120.0)
+    found = register(replace(capture, videos=(replace(video, T_world_camera=lost),)), FAST).videos["v00"]
+    assert found.accepted, found.reason
+    turn, away = pose_errors(found.T_world_camera, truth)
+    assert turn.mean() < 1.5 and away.mean() < 0.05 and away.max() < 0.12
 
 
 def test_a_video_of_another_home_is_rejected_with_a_reason(cameras: Cameras) -> None:
