@@ -45,7 +45,7 @@ def test_a_device_that_loses_its_way_is_found_back(capture: Capture) -> None:
     video = capture.video("v00")
     assert video.ground_truth is not None
     truth = video.ground_truth["T_world_camera"]
-    # Up to 32 cm off where its poses are laid onto the truth as well as can be; 7 cm and up to 27 with near looks alone.
+    # Up to 32 cm off where its poses are laid onto the truth; with near looks alone 7 cm remain, up to 27.
     lost = drifting_odometry(np.random.default_rng(0), truth, 120.0)
     found = register(replace(capture, videos=(replace(video, T_world_camera=lost),)), FAST).videos["v00"]
     assert found.accepted, found.reason
