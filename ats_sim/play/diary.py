@@ -49,7 +49,7 @@ class Diary:
         self._agent: deque[Array] = deque(maxlen=WINDOW + 1)
         self._apart: list[float] = []
         self._metres = np.zeros(2)
-        self._steps, self._moved = 0, 0  # now, and when the agent last moved
+        self._steps, self._moved = 0, -2 * WINDOW  # now, and when the agent last moved
         self._counts = {"fled": 0, "approached": 0}
         self._last = {"fled": -REFRACTORY, "approached": -REFRACTORY}
 
