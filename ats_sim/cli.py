@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -269,12 +270,12 @@ VERBS: Mapping[str, Verb] = {
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     given = list(sys.argv[1:] if words is None else words)
-    if not given or given[0] in ("-h", "--help", "help"):
-        print(overview())
-        return OK if given else BAD_INPUT
+    if not given:
+        return guarded("help", lambda: _say(overview(), BAD_INPUT))
+    if given[0] in ("-h", "--help", "help"):
+        return guarded("help", lambda: _say(overview()))
     if given[0] == "--version":
-        print(f"ats-sim {__version__}")
-        return OK
+        return guarded("version", lambda: _say(f"ats-sim {__version__}"))
     if given[0] not in VERBS:
         return refuse(f"no verb {given[0]!r}; there are {', '.join(VERBS)} (see ats --help)")
     return _run(given[0], given[1:])
@@ -295,7 +296,15 @@ def _run(name: str, words: Sequence[str]) -> int:
     # Help is about the whole verb: after some arguments tyro would leave those out of the usage line.
     given = ["--help"] if {"-h", "--help"} & set(words) else list(words)
     goes_on = verb.goes_on and "--no-resume" not in words
-    return guarded(name, lambda: tyro.cli(verb.run, prog=f"ats {name}", args=given, description=about), goes_on)
+    # An option that need not be given is left out; nobody says "None".
+    looks = (tyro.conf.DisallowNone,)
+    parsed = partial(tyro.cli, verb.run, prog=f"ats {name}", args=given, description=about, config=looks)
+    return guarded(name, parsed, goes_on)
+
+
+def _say(text: str, code: int = OK) -> int:
+    print(text, flush=True)
+    return code
 
 
 def _end(numbers: Any, lines: Sequence[str], json: Path | None, following: str | None = None) -> int:

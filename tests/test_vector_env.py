@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -216,6 +218,15 @@ def test_ended_worlds_must_be_reset_where_nobody_does_it(home: Path) -> None:
     with pytest.raises(ResetNeeded, match="0, 1, 2"):
         made.step(np.zeros((3, 4), dtype=np.float32))
     made.close()
+
+
+def test_an_unguarded_script_is_told_so_once(tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"
+    script.write_text("import gymnasium, ats_sim\ngymnasium.make_vec('ATSHome-v0', 2, workers=2)\n")
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.count("Traceback") == 1
+    assert "`if __name__ == '__main__':`" in ended.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("kind", ["ours", "gymnasiums"])

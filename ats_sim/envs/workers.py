@@ -19,6 +19,7 @@ from ats_sim.planning import Mind
 STOP_SECONDS = 5.0
 START_METHOD = "forkserver" if os.name == "posix" else "spawn"
 """Never `fork`: threads of ONNX Runtime and OpenGL do not survive it."""
+GUARD = "Workers import the main script: what makes the environment must stand under `if __name__ == '__main__':`"
 
 
 class Workers:
@@ -39,6 +40,9 @@ class Workers:
         Raises:
             AtsError: What a worker raised, or that it died.
         """
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            # A worker imports the script that made it, unguarded: without this each would print a long traceback.
+            raise SystemExit(GUARD)
         context = multiprocessing.get_context(START_METHOD)
         self._memory: Any = context.RawArray("B", bytes_of(layout, count))
         self.arrays: dict[str, Array] = arrays_in(self._memory, layout, count)
@@ -101,8 +105,8 @@ class Workers:
         for index, (pipe, message) in enumerate(zip(self._pipes, messages, strict=True)):
             try:
                 pipe.send(message)
-            except OSError as gone:
-                raise self._death(index) from gone
+            except OSError:
+                raise self._death(index) from None
         return self._answers()
 
     def _answers(self) -> list[Any]:
@@ -122,15 +126,15 @@ class Workers:
                 raise EOFError
             answer: tuple[Exception | None, Any] = pipe.recv()
             return answer
-        except (EOFError, OSError) as gone:
-            raise self._death(index) from gone
+        except (EOFError, OSError):
+            raise self._death(index) from None
 
     def _death(self, index: int) -> AtsError:
         self._processes[index].join(STOP_SECONDS)
         code = self._processes[index].exitcode
         return AtsError(
-            f"worker {index} of the vector environment died (exit code {code}). Workers import the main script: what "
-            "makes the environment must stand under `if __name__ == '__main__':`; else close it and make a new one"
+            f"worker {index} of the vector environment died (exit code {code}). {GUARD}; else close it and make a "
+            "new one"
         )
 
 
