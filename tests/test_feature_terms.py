@@ -139,6 +139,15 @@ def test_stiff_odometry_moves_a_video_as_one() -> None:
     assert np.abs(moved - bent).max() > 5e-4
 
 
+def test_what_moves_as_one_keeps_the_bends_that_registration_gave_it() -> None:
+    """The device thought it went straight; the registered track bends, and a stiff video must not become straight."""
+    truth, term = feature_scene(10, frames=5)
+    straight = truth @ exponential(np.linspace(-0.05, 0.05, 5)[:, None] * np.ones(6))
+    motion = RelativeMotion.of(straight, np.zeros(5, int), np.full(4, 0.1), np.full(4, 0.1))
+    moved = move_freely(truth, [term], motion, stiffness=1e4)
+    np.testing.assert_allclose(moved, truth, atol=1e-3)
+
+
 def corner_volume() -> TsdfVolume:
     """Three planes that meet at the origin."""
     volume = TsdfVolume.empty(np.full(3, -0.3), np.full(3, 1.5), 0.05)

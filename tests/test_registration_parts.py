@@ -14,7 +14,7 @@ from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
 from ats_sim.reconstruction.registration.consensus import agree
 from ats_sim.reconstruction.registration.keyframes import choose_keyframes
 from ats_sim.reconstruction.registration.keypoints import mutual_matches
-from ats_sim.reconstruction.registration.odometry import device_odometry
+from ats_sim.reconstruction.registration.odometry import device_odometry, drift_beside
 from ats_sim.reconstruction.registration.terms import KeypointTerm, SurfaceTerm
 from ats_sim.reconstruction.registration.trajectory import RelativeMotion, refine, spread_correction
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume
@@ -128,6 +128,19 @@ def test_a_jump_of_the_device_cuts_its_track(jump: float, segments: int) -> None
     poses = walk(20, 9, spread=1.0)
     poses[10:, 0, 3] += jump
     assert len(np.unique(device_odometry(poses, np.arange(20) / 5.0).segment)) == segments
+
+
+@pytest.mark.parametrize("share", [0.0, 0.03])
+def test_the_drift_of_a_device_is_told_from_registered_cameras(share: float) -> None:
+    """A straight way of 10 m that the device takes for longer, in a frame of its own; a lost track does not count."""
+    truth = np.tile(np.eye(4), (101, 1, 1))
+    truth[:, 0, 3] = np.linspace(0.0, 10.0, 101)
+    told = rigid(yaw_matrix(0.7), np.array([1.0, 2.0, 0.1])) @ truth
+    told[:, :3, 3] *= 1.0 + share
+    told[60:, 2, 3] += 5.0
+    odometry = device_odometry(told, np.arange(101) / 10.0)
+    assert drift_beside(truth, odometry) == pytest.approx(share / (1.0 + share), abs=1e-9)
+    assert drift_beside(truth[:5], odometry.part(np.arange(5))) == 0.0, "too short to tell"
 
 
 def test_a_resting_camera_needs_one_keyframe_a_second() -> None:

@@ -21,6 +21,11 @@ DEVICE_SIGMA = (0.001, float(np.radians(0.03)))
 """Expected error of a device's step, metres and radians. Trusted this much, cameras come out better even where the
 device drifts ten times as much as phones do (benchmarks/RESULTS.md)."""
 
+PHONE_DRIFT = 0.006
+"""Share of a stretch of way that a phone's tracking is off by, registration's own errors included."""
+STRETCH = 2.0
+"""Metres over which drift is told from those errors."""
+
 
 @dataclass(frozen=True, eq=False)
 class Odometry:
@@ -65,6 +70,23 @@ def device_odometry(T_odometry_camera: Array, times: Array) -> Odometry:
         np.full(len(steps), DEVICE_SIGMA[1]),
         gravity=True,
     )
+
+
+def drift_beside(T_world_camera: Array, odometry: Odometry) -> float:
+    """Share of the way by which a track departs over a stretch of it from where registration puts its cameras (N,4,4),
+    the median over stretches; 0 for tracks without any."""
+    T_odometry_camera = odometry.T_odometry_camera
+    way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(T_odometry_camera[:, :3, 3], axis=0), axis=1))])
+    last = np.searchsorted(way, way + STRETCH)
+    first = np.flatnonzero(last < len(way))
+    last = last[first]
+    together = odometry.segment[first] == odometry.segment[last]
+    first, last = first[together], last[together]
+    if not len(first):
+        return 0.0
+    told, found = (inverse(T[first]) @ T[last] for T in (T_odometry_camera, T_world_camera))
+    off = np.linalg.norm((inverse(told) @ found)[:, :3, 3], axis=1)
+    return float(np.median(off / (way[last] - way[first])))
 
 
 def visual_odometry(frames: Sequence[FrameKeypoints], intrinsics: Intrinsics, *, seed: int = 0) -> Odometry:

@@ -51,6 +51,10 @@ class RelativeMotion:
         lost = np.where(np.diff(segment) > 0, np.inf, 1.0)
         return cls(steps, (sigma_position + 0.015 * way) * lost, (sigma_rotation + 0.01 * turn) * lost)
 
+    def doubted(self, times: float) -> RelativeMotion:
+        """The same steps, with errors so many times as large."""
+        return RelativeMotion(self.steps, times * self.sigma_position, times * self.sigma_rotation)
+
     def linearize(self, T: Array) -> tuple[Array, Array, Array]:
         """Diagonal blocks (N,6,6), blocks between i+1 and i (N-1,6,6) and gradients (N,6)."""
         error = inverse(self.steps) @ inverse(T[:-1]) @ T[1:]

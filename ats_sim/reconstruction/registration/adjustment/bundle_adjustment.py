@@ -1,8 +1,9 @@
 """All accepted videos against one map, in rounds: remember what the map looks like, move the cameras, fuse again.
 
-After Agent-to-Sim (Yang et al. 2024, section 3.2): poses are one transform per video and a change per frame, tied to
-the device's odometry by a weight that falls from 1e4 (the video moves as one) to 1. Where the paper descends a neural
-field by gradient, this takes Gauss-Newton steps against descriptors kept on the fused surface.
+After Agent-to-Sim (Yang et al. 2024, section 3.2): poses are one transform per video and a change per frame, tied
+together by a weight that falls from 1e4 (the video moves as one) to 1. Unlike there, what is stiff is the track as it
+was registered, and the device's odometry always weighs 1, or less the more it was found to drift. Where the paper
+descends a neural field by gradient, this takes Gauss-Newton steps against descriptors kept on the fused surface.
 """
 
 from __future__ import annotations

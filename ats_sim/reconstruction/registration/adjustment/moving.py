@@ -29,7 +29,7 @@ class Round:
     number: int
     """Which round."""
     stages: Sequence[tuple[int, float]]
-    """Level of the features and weight of odometry, step by step."""
+    """Level of the features and stiffness, step by step."""
     volume: TsdfVolume
     """The map as the cameras stood before."""
     landmarks: Landmarks

@@ -7,6 +7,7 @@ equations of the one motion tell by their eigenvalues (Zhang, Kaess and Singh 20
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -69,7 +70,10 @@ def move_freely(
     stiffness: float = 1.0,
     iterations: int = 15,
 ) -> Array:
-    """Poses (N,4,4) that minimise the terms and `stiffness` times the departure from the odometry's steps."""
+    """Poses (N,4,4) that minimise the terms, the departure from the odometry's steps, and, above a stiffness of 1, so
+    much more times the departure from the steps that they take now: a video whose odometry drifted was bent back when
+    it was registered, and what moves it as one must not straighten it again."""
+    ties = [(1.0, motion), (stiffness - 1.0, replace(motion, steps=inverse(T_world_camera[:-1]) @ T_world_camera[1:]))]
 
     def linearize(T: Array) -> Callable[[float], Array]:
         blocks, slopes = _sum(terms, T)
@@ -80,7 +84,8 @@ def move_freely(
             # A frame must not drift where the video as a whole knows nothing.
             felt = np.swapaxes(weak, 0, 1) @ np.linalg.inv(spread)
             blocks = blocks + FROZEN * np.swapaxes(felt, 1, 2) @ felt
-        diagonal, below, gradient = (stiffness * part for part in motion.linearize(T))
+        pulls = [[weight * part for part in tie.linearize(T)] for weight, tie in ties]
+        diagonal, below, gradient = (np.sum(parts, axis=0) for parts in zip(*pulls, strict=True))
         diagonal, gradient = diagonal + blocks, gradient + slopes
         scale = np.einsum("nii->ni", diagonal)
 
@@ -92,7 +97,7 @@ def move_freely(
         return step
 
     def cost(T: Array) -> float:
-        return sum(term.cost(T) for term in terms) + stiffness * motion.cost(T)
+        return sum(term.cost(T) for term in terms) + sum(weight * tie.cost(T) for weight, tie in ties)
 
     return _descend(T_world_camera, cost, linearize, iterations)
 

@@ -13,7 +13,7 @@ from ats_sim.reconstruction.registration.adjustment.gravity_term import GravityT
 from ats_sim.reconstruction.registration.cameras import RegisteredVideo
 from ats_sim.reconstruction.registration.keyframes import choose_keyframes
 from ats_sim.reconstruction.registration.observation import POINTS, surface_points
-from ats_sim.reconstruction.registration.odometry import Odometry, device_odometry
+from ats_sim.reconstruction.registration.odometry import PHONE_DRIFT, Odometry, device_odometry, drift_beside
 from ats_sim.reconstruction.registration.trajectory import RelativeMotion, spread_correction
 from ats_sim.reconstruction.scene.fusion import held_out
 from ats_sim.reconstruction.thinning import evenly
@@ -33,6 +33,8 @@ class Strand:
     """(K, 4, 4) present estimate."""
     odometry: Odometry
     """Of all N frames of the recording; segments are runs of frames that hang together."""
+    doubt: float = 1.0
+    """How many times as much as a phone's the odometry drifts, as far as registration tells."""
     whole: bool = False
     """Whether every frame may enter the map: a walkthrough's may, of a video some are held out for evaluation."""
 
@@ -58,7 +60,8 @@ class Strand:
             odometry = Odometry(cameras.T_world_camera, lost, position, rotation, gravity=False)
         keyframes = choose_keyframes(odometry.T_odometry_camera, video.times)
         keyframes = keyframes[cameras.registered[keyframes]]
-        return cls(video, keyframes, cameras.T_world_camera[keyframes], odometry)
+        drift = drift_beside(cameras.T_world_camera, odometry)
+        return cls(video, keyframes, cameras.T_world_camera[keyframes], odometry, max(1.0, drift / PHONE_DRIFT))
 
     @classmethod
     def fixed(cls, video: Video, most: int, *, whole: bool) -> Strand:
@@ -71,7 +74,7 @@ class Strand:
             raise ReconstructionError(f"{video.folder}: has no poses, so it cannot define the scene frame")
         frames = evenly(len(video), most)
         odometry = device_odometry(video.T_world_camera, video.times)
-        return cls(video, frames, video.T_world_camera[frames], odometry, whole)
+        return cls(video, frames, video.T_world_camera[frames], odometry, whole=whole)
 
     def moved(self, T_world_camera: Array) -> Strand:
         """The same frames with other cameras (K,4,4)."""
@@ -80,7 +83,8 @@ class Strand:
     def motion(self) -> RelativeMotion:
         """What odometry says of the steps between keyframes."""
         part = self.odometry.part(self.frames)
-        return RelativeMotion.of(part.T_odometry_camera, part.segment, part.sigma_position, part.sigma_rotation)
+        motion = RelativeMotion.of(part.T_odometry_camera, part.segment, part.sigma_position, part.sigma_rotation)
+        return motion.doubted(self.doubt)
 
     def gravity(self) -> GravityTerm | None:
         """What the device felt of the vertical, where it did."""
