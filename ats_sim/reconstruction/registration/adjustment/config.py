@@ -19,7 +19,7 @@ class AdjustmentConfig:
         ((FINE, 1e2), (FINE, 10.0)),
         ((FINE, 10.0), (FINE, 1.0)),
     )
-    """Per round the steps of (level, stiffness); infinitely stiff, the video moves as one, at 1 odometry alone ties it."""
+    """Per round the steps of (level, stiffness): infinitely stiff a video moves as one, at 1 odometry alone ties it."""
     points: int = 600
     """Most landmarks compared in a frame."""
     remembered: int = 1500
