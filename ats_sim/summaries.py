@@ -98,7 +98,7 @@ def behaviour_scores(scores: Numbers) -> list[str]:
 def closed_loop_scores(scores: Numbers) -> list[str]:
     """The simulated life beside the recorded one."""
     recorded, simulated = scores["recorded"], scores[scores["compared"]]
-    lines = [f"{'':28}{'recorded':>10}{'simulated':>11}  ({scores['compared']})"]
+    lines = [f"{'':28}{'recorded':>10}{'simulated':>11}"]
     for key, name, unit in (
         ("speed_p50", "speed, median", "m/s"),
         ("speed_p95", "speed, 95th percentile", "m/s"),
@@ -109,6 +109,8 @@ def closed_loop_scores(scores: Numbers) -> list[str]:
     ):
         if key in recorded and key in simulated:
             lines.append(f"{name:28}{recorded[key]:10.3f}{simulated[key]:11.3f}  {unit}".rstrip())
+    observer = "walks as in the videos" if scores["compared"] == "replay" else "sits"
+    lines.append(f"simulated: while the observer {observer}")
     startle = scores.get("reaction", {}).get("startle", {})
     if "ratio_beyond_hidden" in startle:
         low, high = startle["ratio_beyond_hidden_interval"]
