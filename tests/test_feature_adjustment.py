@@ -226,6 +226,25 @@ def test_rejected_and_lost_frames_keep_their_poses(capture: Capture) -> None:
     np.testing.assert_allclose(moved[4:], shift @ start.T_world_camera[4:], atol=1e-9)
 
 
+@pytest.mark.parametrize(("stretched", "doubtful"), [(1.0, False), (1.1, True)])
+def test_a_device_is_doubted_where_it_drifts_but_not_where_frames_were_lost(
+    capture: Capture, stretched: float, doubtful: bool
+) -> None:
+    """Registered cameras go a tenth farther than the device says; what was lost stands anywhere."""
+    told = capture.video("v00").T_world_camera
+    assert told is not None
+    told = told.copy()
+    told[:, :3, 3] *= 8.0
+    video = replace(capture.video("v00"), T_world_camera=told)
+    poses = told.copy()
+    poses[:, :3, 3] *= stretched
+    lost = np.arange(len(video)) >= len(video) // 2
+    poses[lost, :3, 3] += 50.0
+    start = placed(capture, 0.0, 0.0)["v00"]
+    strand = Strand.of(video, replace(start, T_world_camera=poses, registered=~lost))
+    assert (strand.doubt > 5.0) == doubtful and (strand.doubt == 1.0) != doubtful
+
+
 def test_frames_held_out_for_evaluation_never_enter_the_map(capture: Capture) -> None:
     strand = Strand.of(capture.video("v00"), placed(capture, 0.0, 0.0)["v00"])
     assert 9 in strand.frames and 9 not in strand.frames[strand.shown]

@@ -60,7 +60,8 @@ class Strand:
             odometry = Odometry(cameras.T_world_camera, lost, position, rotation, gravity=False)
         keyframes = choose_keyframes(odometry.T_odometry_camera, video.times)
         keyframes = keyframes[cameras.registered[keyframes]]
-        drift = drift_beside(cameras.T_world_camera, odometry)
+        placed = np.flatnonzero(cameras.registered)
+        drift = drift_beside(cameras.T_world_camera[placed], odometry.part(placed))
         return cls(video, keyframes, cameras.T_world_camera[keyframes], odometry, max(1.0, drift / PHONE_DRIFT))
 
     @classmethod
