@@ -23,6 +23,7 @@ from ats_sim.exit_codes import BAD_INPUT, OK, PROBLEMS, guarded, refuse
 from ats_sim.files import write_json
 from ats_sim.models.config import TrainConfig
 from ats_sim.play.options import PlayOptions
+from ats_sim.reconstruction.capture.importing.options import FormatName, ImportOptions
 from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
 from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.redact_options import RedactOptions
@@ -83,24 +84,34 @@ def synthesize(output: Output, config: Flat[SynthesizeConfig], json: Path | None
 
 
 def import_capture(
-    format: Place[str],
+    format: Place[FormatName],
     source: Place[Path],
     output: Output,
+    options: Flat[ImportOptions],
+    json: Path | None = None,
 ) -> int:
-    """Turn recordings of another program into a capture.
+    """Take RGB-D recordings of a phone app or a data set into a capture, video by video.
 
-    This version has no importer yet, so every FORMAT is refused. A capture is a plain folder (nerfstudio's
-    transforms.json with fps and times, PNG depth in millimetres), and `ats check CAPTURE` tells what is missing.
+    First the scan of the empty home with --walkthrough, then the videos of the animal, all at once or day by day: what
+    the capture holds stays, and what it holds already is not taken in again. Without a walkthrough the capture is
+    scan-free. Pictures are undistorted, made as large as their depth and turned upright; whether poses fit them, and
+    where a format does not say it, which way is up, is measured on what was filmed.
+
+    record3d: .r3d files or "EXR + JPG" exports. stray: folders of Stray Scanner. polycam: raw data, in developer mode.
+    tum, scannet, 7scenes: data sets. nerfstudio: transforms.json with depth. mp4 is refused, as it has no depth.
 
     Args:
-        format: Name of the recording's format.
-        source: Where the recording lies.
-        output: Folder of the new capture.
+        format: Which program made the recordings.
+        source: A recording, a zip of one, or a folder of several.
+        output: Folder of the capture; begun where there is none.
+        options: How recordings become parts of it.
+        json: File to write the numbers at the end to.
     """
-    raise ConfigError(
-        f"no importer for {format!r}: this version has none. Write {source} as a capture folder (transforms.json, "
-        f"images, depth) at {output}, and let `ats check {output}` tell what is missing"
-    )
+    from ats_sim.reconstruction.capture.importing.take_in import import_recordings
+
+    outcome = import_recordings(format, source, output, options)
+    _end(outcome, summaries.imported(outcome, output), json, f"ats reconstruct {output} -o recon")
+    return PROBLEMS if outcome["refused"] else OK
 
 
 def reconstruct(
@@ -248,6 +259,10 @@ EVALUATIONS = (
     "ats evaluate behaviour home --recon recon",
     "ats evaluate closed-loop default --episodes 10 --seconds 30 --report report",
 )
+IMPORTS = (
+    "ats import polycam empty-home.zip -o capture --walkthrough",
+    "ats import record3d recordings -o capture",
+)
 VERBS: Mapping[str, Verb] = {
     "play": Verb(
         play, "walk around in a home; the animal reacts", "ats play --home default --seconds 60 --record walk.mp4"
@@ -256,7 +271,7 @@ VERBS: Mapping[str, Verb] = {
     "synthesize": Verb(
         synthesize, "make up a capture with ground truth", "ats synthesize -o capture --videos 6 --seed 1", True
     ),
-    "import": Verb(import_capture, "take in another program's recordings (none yet)", "ats import --help"),
+    "import": Verb(import_capture, "phone recordings -> capture", "\n         ".join(IMPORTS), True),
     "reconstruct": Verb(
         reconstruct, "capture -> cameras, home, animal", "ats reconstruct capture -o recon --preset fast", True
     ),

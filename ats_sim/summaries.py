@@ -19,6 +19,19 @@ def synthesized(summary: Numbers, output: Path) -> list[str]:
     ]
 
 
+def imported(outcome: Numbers, output: Path) -> list[str]:
+    """Which recordings were taken in, how, and which were not."""
+    lines = [f"{output}: {len(outcome['taken'])} recordings taken in"]
+    for part in outcome["taken"]:
+        poses = "with poses" if part["has_poses"] else "without poses"
+        about = f"{part['frames']} frames of {part['size']}, {_clock(part['seconds'])}, {poses}"
+        lines.append(f"  {part['name']} <- {part['source']}: {about}, depth in {part['known_depth']:.0%} of pixels")
+        lines += [f"    {remark}" for remark in part["remarks"]]
+    lines += [f"  {name} <- {source}: was there already" for source, name in sorted(outcome["kept"].items())]
+    lines += [f"  {source} was left out: {reason}" for source, reason in sorted(outcome["refused"].items())]
+    return lines
+
+
 def reconstructed(report: Numbers, output: Path) -> list[str]:
     """What was found, and what was not."""
     videos, scene, agent = report["videos"], report["scene"], report["agent"]

@@ -53,7 +53,7 @@ def test_every_verb_explains_itself_with_an_example(verb: str, capsys: pytest.Ca
         (["view", "--port", "99999"], "--port 99999"),
         (["synthesize", "-o", "out", "--size", "big"], "size"),
         (["reconstruct", "/nowhere/capture", "-o", "out"], "/nowhere/capture"),
-        (["import", "tum", "/nowhere", "-o", "out"], "no importer for 'tum'"),
+        (["import", "tum", "/nowhere", "-o", "out"], "no such file or folder"),
         (["evaluate", "reconstruction", "/nowhere"], "--capture is missing"),
         (["evaluate", "behaviour", "/nowhere"], "--recon is missing"),
         (["evaluate", "behaviour", "default", "--recon", "/nowhere"], "/nowhere: no such reconstruction"),

@@ -27,7 +27,7 @@ class Capture:
     def open(cls, folder: Path | str) -> Capture:
         """Validates everything but the pixels; raises CaptureError naming the file and the frame."""
         folder = Path(folder)
-        record = _read_record(folder)
+        record = read_record(folder)
         walkthrough = record["walkthrough"]
         return cls(
             folder=folder,
@@ -53,7 +53,7 @@ def check_capture(folder: Path | str) -> list[str]:
     """Every problem of a capture, in words, with all its pictures decoded; an empty list means it is sound."""
     folder = Path(folder)
     try:
-        record = _read_record(folder)
+        record = read_record(folder)
     except CaptureError as error:
         return [str(error)]
     parts = [(name, False) for name in record["videos"]]
@@ -88,7 +88,11 @@ def _pixel_problems(video: Video) -> list[str]:
     return problems
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
+def read_record(folder: Path, *, needs_videos: bool = True) -> dict[str, Any]:
+    """What ``capture.json`` says, checked; raises CaptureError saying what is wrong with it.
+
+    A capture that is still being put together may hold a walkthrough and no videos yet.
+    """
     source = folder / "capture.json"
     record = read_json(source, CaptureError)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
@@ -97,7 +101,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
     if "walkthrough" not in record:
         raise CaptureError(f"{source}: walkthrough is not named; write null for a scan-free capture.")
     videos = record.get("videos")
-    if not isinstance(videos, list) or not videos:
+    if not isinstance(videos, list) or (needs_videos and not videos):
         raise CaptureError(f"{source}: videos is {videos!r}, must name at least one folder.")
     names = [name for name in (record["walkthrough"], *videos) if name is not None]
     for name in names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,16 @@ _MILLIMETRES = 1000.0
 class VideoWriter:
     """Collects the frames of one recording into a folder that somebody else makes appear at once."""
 
-    def __init__(self, folder: Path, intrinsics: Intrinsics, fps: float, *, pose_source: str | None, quality: int):
+    def __init__(
+        self,
+        folder: Path,
+        intrinsics: Intrinsics,
+        fps: float,
+        *,
+        pose_source: str | None,
+        quality: int,
+        source: Mapping[str, Any] | None = None,
+    ) -> None:
         self._folder = folder
         self._quality = quality
         self._frames: list[dict[str, Any]] = []
@@ -39,11 +48,18 @@ class VideoWriter:
         }
         if pose_source is not None:
             self._record["pose_source"] = pose_source
+        if source is not None:
+            self._record["source"] = dict(source)
         for name in ("images", "depth"):
             (folder / name).mkdir(parents=True)
 
     def __len__(self) -> int:
         return len(self._frames)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its pictures."""
+        return self._record["w"], self._record["h"]
 
     def add(
         self,
@@ -113,11 +129,20 @@ class CaptureWriter:
 
     @contextmanager
     def recording(
-        self, name: str, intrinsics: Intrinsics, fps: float, *, pose_source: str | None = None
+        self,
+        name: str,
+        intrinsics: Intrinsics,
+        fps: float,
+        *,
+        pose_source: str | None = None,
+        source: Mapping[str, Any] | None = None,
     ) -> Iterator[VideoWriter]:
-        """A writer for the folder ``name``, which appears when the block ends without an error."""
+        """A writer for the folder ``name``, which appears when the block ends without an error.
+
+        ``source`` notes where the recording came from.
+        """
         with atomic_folder(self.folder / name) as folder:
-            writer = VideoWriter(folder, intrinsics, fps, pose_source=pose_source, quality=self._quality)
+            writer = VideoWriter(folder, intrinsics, fps, pose_source=pose_source, quality=self._quality, source=source)
             yield writer
             writer.finish()
 
