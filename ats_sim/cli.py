@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -307,7 +308,7 @@ def overview() -> str:
 
 def _run(name: str, words: Sequence[str]) -> int:
     verb = VERBS[name]
-    about = f"{(verb.run.__doc__ or '').split('Args:')[0].strip()}\n\nExample: {verb.example}"
+    about = f"{cleandoc(verb.run.__doc__ or '').split('Args:')[0].strip()}\n\nExample: {verb.example}"
     # Help is about the whole verb: after some arguments tyro would leave those out of the usage line.
     given = ["--help"] if {"-h", "--help"} & set(words) else list(words)
     goes_on = verb.goes_on and "--no-resume" not in words

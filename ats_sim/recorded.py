@@ -9,7 +9,7 @@ import numpy as np
 from ats_sim.arrays import Array, checked
 from ats_sim.errors import ArrayError, HomeError
 from ats_sim.files import read_npz, write_npz
-from ats_sim.geometry import exp_so3, log_so3, rigid
+from ats_sim.geometry import Intrinsics, exp_so3, log_so3, rigid
 from ats_sim.manifest import CLOCKS
 
 HZ = CLOCKS["behaviour_hz"]
@@ -35,6 +35,8 @@ class Recording:
     """(N, 4, 4) the observer's camera, OpenCV axes."""
     valid: Array
     """(N,) bool: animal and camera were both known here."""
+    lens: Intrinsics | None = None
+    """The observer's camera; None in homes that were made before it was kept."""
 
     def __post_init__(self) -> None:
         time = checked(f"{self.name}: time", self.time, (None,))
@@ -59,6 +61,8 @@ def write_recordings(path: Path, recordings: Sequence[Recording]) -> None:
         arrays[f"{name}/camera"] = _packed(recording.T_world_camera)
         arrays[f"{name}/joints"] = np.round(recording.joint_rotations / JOINT_STEP).astype(np.int16)
         arrays[f"{name}/valid"] = np.asarray(recording.valid, dtype=bool)
+        if recording.lens is not None:
+            arrays[f"{name}/lens"] = np.array(list(recording.lens.to_json().values()), dtype=np.float64)
     write_npz(path, **arrays)
 
 
@@ -80,10 +84,16 @@ def read_recordings(path: Path, num_joints: int) -> tuple[Recording, ...]:
             joints = checked("joints", parts["joints"], (count, num_joints, 3)) * JOINT_STEP
             time = float(checked("start", parts["start"], ())) + np.arange(count) / HZ
             root, camera = _unpacked("root", parts["root"]), _unpacked("camera", parts["camera"])
-            recordings.append(Recording(name, time, root, joints, camera, parts["valid"]))
+            lens = _lens(stored[f"{name}/lens"]) if f"{name}/lens" in stored else None
+            recordings.append(Recording(name, time, root, joints, camera, parts["valid"], lens))
         except (ArrayError, KeyError, TypeError) as error:
             raise HomeError(f"{path}: recording {name!r}: {error}; export the home again") from error
     return tuple(recordings)
+
+
+def _lens(numbers: Array) -> Intrinsics:
+    fl_x, fl_y, cx, cy, width, height = checked("lens", numbers, (6,)).tolist()
+    return Intrinsics(fl_x, fl_y, cx, cy, int(width), int(height))
 
 
 def _packed(transforms: Array) -> Array:

@@ -21,7 +21,8 @@ def synthesized(summary: Numbers, output: Path) -> list[str]:
 
 def imported(outcome: Numbers, output: Path) -> list[str]:
     """Which recordings were taken in, how, and which were not."""
-    lines = [f"{output}: {len(outcome['taken'])} recordings taken in"]
+    count = len(outcome["taken"])
+    lines = [f"{output}: {count} recording{'' if count == 1 else 's'} taken in"]
     for part in outcome["taken"]:
         poses = "with poses" if part["has_poses"] else "without poses"
         about = f"{part['frames']} frames of {part['size']}, {_clock(part['seconds'])}, {poses}"

@@ -29,6 +29,7 @@ FLOORS = [
         "sliding",
         "floor_maps",
         "likeness",
+        "filmer",
         "contents",
         "redaction",
     },

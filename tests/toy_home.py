@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.geometry import look_at, rigid, yaw_matrix
+from ats_sim.geometry import Intrinsics, look_at, rigid, yaw_matrix
 from ats_sim.gltf import Animation, write_agent, write_scene
 from ats_sim.home import PerceptionVolume, seal_home
 from ats_sim.mesh import SkinnedMesh, TriangleMesh, merge
@@ -108,7 +108,8 @@ def toy_recording(skeleton: Skeleton) -> Recording:
     eyes = np.stack([np.linspace(-2.0, 0.4, 200), np.full(200, -1.4), np.full(200, 1.4)], axis=-1)
     cameras = look_at(eyes, roots[:, :3, 3])
     joints = np.zeros((200, skeleton.num_joints, 3))
-    return Recording("walk", np.arange(200) / 10.0, roots, joints, cameras, np.arange(200) < 180)
+    lens = Intrinsics(150.0, 150.0, 95.5, 71.5, 192, 144)
+    return Recording("walk", np.arange(200) / 10.0, roots, joints, cameras, np.arange(200) < 180, lens)
 
 
 def toy_volume() -> PerceptionVolume:

@@ -73,7 +73,8 @@ class ATSHomeEnv(gymnasium.Env[dict[str, Array], Array]):  # type: ignore[misc]
     `real_position (3,)` of the recorded animal, zeros while nothing is replayed.
 
     Options of `gym.make`: `home`; `task`; `obs_mode` "state" or "rgbd", `segmentation`; `num_agents` up to 16;
-    `physics` "kinematic" or "dynamic"; `replan_every` 1 to 56 steps; `observer_speed` m/s, `observer_radius` m;
+    `physics` "kinematic" or "dynamic"; `replan_every` 1 to 56 steps; `observer` "anybody" or "filmer" (as tall and
+    as quick as whoever filmed, through the phone's lens); `observer_speed` m/s, `observer_radius` m;
     `shaping_discount`; `render_mode` "rgb_array", "depth_array" or "human", `width`, `height`, `camera` "observer",
     "third_person", "birdseye" or "agent", `show` any of "plan", "ghost", "futures", "support"; `renderer`; `policy`, a
     mind in place of the home's own. `ats_sim.envs.options.EnvOptions` has a sentence on each.

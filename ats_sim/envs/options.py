@@ -9,6 +9,7 @@ import numpy as np
 
 from ats_sim.envs.tasks import TASKS
 from ats_sim.errors import ConfigError
+from ats_sim.filmer import Filmer
 from ats_sim.geometry import Intrinsics
 from ats_sim.home import Home
 from ats_sim.observer import ObserverOptions
@@ -19,6 +20,7 @@ from ats_sim.world import MAX_AGENTS, Physics, World
 
 ObsMode = Literal["state", "rgbd"]
 CameraName = Literal["observer", "third_person", "birdseye", "agent"]
+ObserverBuild = Literal["anybody", "filmer"]
 Shown = Literal["plan", "ghost", "futures", "support"]
 RENDER_MODES = ("human", "rgb_array", "depth_array")
 SMALLEST, LARGEST = 36, 4096  # pixels; learning libraries refuse smaller pictures
@@ -47,6 +49,9 @@ class EnvOptions:
     """"kinematic" bodies go where their plans say; "dynamic" ones are pushed and pulled by an engine."""
     replan_every: int = 5
     """Steps between two plans of an agent, 1 to 56."""
+    observer: ObserverBuild = "anybody"
+    """"anybody", or "filmer": an observer as tall as whoever filmed the animal, no faster in walking and turning, and
+    with the phone's field of view. The animal learned from that person and from nobody else."""
     observer_speed: float = 1.4
     """The observer's top walking speed, m/s."""
     observer_radius: float = 0.2
@@ -72,6 +77,7 @@ class EnvOptions:
         _choose("task", self.task, tuple(TASKS))
         _choose("physics", self.physics, get_args(Physics))
         _choose("camera", self.camera, get_args(CameraName))
+        _choose("observer", self.observer, get_args(ObserverBuild))
         _choose("render_mode", self.render_mode, (None, *RENDER_MODES))
         _choose("renderer", self.renderer, get_args(Backend))
         for one in self.show:
@@ -101,11 +107,6 @@ class EnvOptions:
         return cls(**keywords)
 
     @property
-    def eyes(self) -> Intrinsics:
-        """The observer's camera."""
-        return Intrinsics.from_fov(FIELD_OF_VIEW, self.width, self.height)
-
-    @property
     def picture(self) -> tuple[int, int] | None:
         """(H, W) of the pictures in observations; None where there are none."""
         return (self.height, self.width) if self.obs_mode == "rgbd" else None
@@ -114,19 +115,23 @@ class EnvOptions:
         """Bring a home to life.
 
         Raises:
-            ConfigError: If a number is out of range.
+            ConfigError: If a number is out of range, or the home does not know who filmed it.
             HomeError: If the home has no room for the observer or the agents.
         """
         observer = ObserverOptions(
             speed=self.observer_speed, radius=self.observer_radius, start_apart=TASKS[self.task].START_APART
         )
+        eyes = Intrinsics.from_fov(FIELD_OF_VIEW, self.width, self.height)
+        if self.observer == "filmer":
+            filmer = Filmer.of(home)
+            observer, eyes = filmer.body(observer), filmer.eyes(eyes)
         return World(
             home,
             policy=policy,
             num_agents=self.num_agents,
             replan_every=self.replan_every,
             observer=observer,
-            eyes=self.eyes,
+            eyes=eyes,
             physics=self.physics,
         )
 

@@ -35,7 +35,7 @@ class Pictures:
         Raises:
             RenderError: If no renderer works here.
         """
-        renderer, moment = self._opened(), world.moment()
+        renderer, moment = self._opened(world), world.moment()
         frame = renderer.render(renderer.observer_camera(moment.T_world_camera), moment.agents)
         seen: dict[str, Array] = {
             "rgb": np.array(frame.rgb, dtype=np.uint8),
@@ -51,7 +51,7 @@ class Pictures:
         Raises:
             RenderError: If no renderer works here.
         """
-        renderer, moment = self._opened(), moment or world.moment()
+        renderer, moment = self._opened(world), moment or world.moment()
         return renderer.render(
             self._view(renderer, moment),
             moment.agents,
@@ -77,11 +77,11 @@ class Pictures:
             self._renderer.close()
             self._renderer = None
 
-    def _opened(self) -> "HomeRenderer":
+    def _opened(self, world: World) -> "HomeRenderer":
         if self._renderer is None:
             from ats_sim.rendering.home_renderer import HomeRenderer
 
-            options, eyes = self._options, self._options.eyes
+            options, eyes = self._options, world.eyes
             if options.show:
                 from ats_sim.envs.overlays import Overlays, usual_root_height
 

@@ -39,6 +39,7 @@ def recordings(cameras: Cameras, motions: Mapping[str, VideoMotion], T_home_scen
                 joint_rotations=motion.joint_rotations,
                 T_world_camera=poses,
                 valid=motion.valid & _covered(times, motion.time),
+                lens=video.intrinsics,
             )
         )
     return found

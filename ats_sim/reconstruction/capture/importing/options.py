@@ -17,19 +17,17 @@ class ImportOptions:
     """How recordings become parts of a capture."""
 
     walkthrough: bool = False
-    """This recording is the scan of the home without the animal; it defines the scene frame. Without this, what is
-    found are videos of the animal, and they join those that the capture has."""
+    """This is the scan of the home without the animal, which defines the scene frame; else videos are added."""
     fps: float = 10.0
     """Frames a second that are kept; behaviour lives at 10."""
     longest_side: int = 256
-    """Largest width or height of pictures. Phones measure 256x192 depths; pictures are never made larger than depth."""
+    """Largest width or height of pictures, which are never larger than their depth (on phones 256x192)."""
     confidence: Confidence = "high"
     """Depth that the device is less sure of is dropped. Phones guess across edges, and guesses smear walls."""
     farthest: float = 5.0
     """Depth beyond this many metres is dropped: a phone's sensor reaches 5 m, the rest is guessed."""
     up: Up = "auto"
-    """Which way of the recording's own frame is up. auto: as the format promises, measured from floors and tables where
-    it promises nothing."""
+    """Which way is up in the recording's frame; auto: as the format promises, else measured on floors and tables."""
     source_fps: float | None = None
     """Frames a second of the recording, where it does not say so itself."""
 

@@ -91,7 +91,7 @@ def _poses(files: SourceFiles, record: dict) -> Array:
 def _lzfse(files: SourceFiles, record: dict, stored: dict[int, str], least: int) -> Callable[[int], Array]:
     def unpacked(name: str, kind: type) -> Array:
         try:
-            import lzfse  # type: ignore[import-untyped]
+            import lzfse
         except ImportError as error:
             raise CaptureError("reading .r3d files needs the package lzfse: pip install lzfse") from error
         try:
