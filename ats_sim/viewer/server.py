@@ -50,6 +50,8 @@ class Client:
     """Whether it has shown the last of it: no second one is ever on its way to it."""
     is_visible: bool = True
     """Whether its tab is shown."""
+    sight: Sight | None = None
+    """What was sent to it last."""
 
 
 class Viewer:
@@ -64,6 +66,7 @@ class Viewer:
         self._stop: asyncio.Event | None = None
         self._stage = Stage(options.play, mind, self._publish, self.stop)
         self._introduction = Introduction({}, {})
+        self._latest: dict[Kind, Sight] = {}
 
     async def run(self, ready: Callable[[str], None]) -> None:
         """Open the home, listen, call `ready` with the link, and serve until `stop` or Ctrl-C.
@@ -146,6 +149,7 @@ class Viewer:
         if isinstance(message, Ack):
             client.is_ready = True
             self._stage.want(client.kind)
+            self._serve(client)
         elif isinstance(message, Visible):
             client.is_visible = message.is_on
             self._rouse()
@@ -172,14 +176,21 @@ class Viewer:
 
     def _show(self, sight: Sight) -> None:
         """Send a picture, or a state, to every page that waits for one."""
-        for number, client in enumerate(self._clients):
-            if client.kind == sight.kind and client.is_ready and client.is_visible:
-                client.is_ready = False
-                role = {"role": "control" if number == 0 else "watch", "pages": len(self._clients)}
-                text = json.dumps({"type": "status", **sight.status, **role})
-                task = asyncio.create_task(_send(client.connection, text, sight.data))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+        self._latest[sight.kind] = sight
+        for client in self._clients:
+            self._serve(client)
+
+    def _serve(self, client: Client) -> None:
+        """Send a page the latest, unless it has that, or is not ready: it then gets it when it is."""
+        sight = self._latest.get(client.kind)
+        if sight is None or sight is client.sight or not (client.is_ready and client.is_visible):
+            return
+        client.is_ready, client.sight = False, sight
+        role = {"role": "control" if client is self._clients[0] else "watch", "pages": len(self._clients)}
+        text = json.dumps({"type": "status", **sight.status, **role})
+        task = asyncio.create_task(_send(client.connection, text, sight.data))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 async def _send(connection: ServerConnection, text: str, data: bytes) -> None:

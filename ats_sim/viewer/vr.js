@@ -47,7 +47,7 @@ walk.draw = () => {
   if (!world.numbers) return;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   drawing.pose(world.bends);
-  drawing.lines = world.status.goal ? [ring(world.status.goal)] : [];
+  drawing.marks = world.status.goal ? [ring(world.status.goal)] : [];
   drawing.gl.clear(drawing.gl.COLOR_BUFFER_BIT | drawing.gl.DEPTH_BUFFER_BIT);
   drawing.draw({ x: 0, y: 0, width, height }, hands.projection(), hands.eyes());
 };

@@ -10,9 +10,10 @@ class Drawing {
     this.scene = this.surface(scene, []);
     this.agent = this.surface(agent, ["SKINNED"]);
     this.sky = program(gl, SKY_VERTEX, SKY_FRAGMENT);
-    this.line = program(gl, LINE_VERTEX, LINE_FRAGMENT);
+    this.mark = program(gl, MARK_VERTEX, MARK_FRAGMENT);
     this.points = gl.createBuffer();
-    this.lines = [];       // {color, points}: what hands point along, where the animal was sent
+    this.marks = [];       // {color, points} of a strip of triangles: what hands point along, where the animal was sent
+    this.boneCount = agent.boneCount;
     this.skins = [];
     this.trunks = new Float32Array(4 * MOST_ANIMALS);
     this.count = 0;
@@ -60,8 +61,8 @@ class Drawing {
   }
 
   // Bend the animals: twelve numbers for every joint of every one, three rows from rest points to the world.
-  pose(bends, joints) {
-    const gl = this.gl, size = 12 * joints;
+  pose(bends) {
+    const gl = this.gl, size = 12 * this.boneCount;
     this.count = Math.min(bends.length / size, MOST_ANIMALS);
     for (let i = 0; i < this.count; i += 1) {
       if (!this.skins[i]) {
@@ -96,21 +97,21 @@ class Drawing {
       }
     }
     gl.bindVertexArray(null);
-    this.drawLines(T_clip_world);
+    this.drawMarks(T_clip_world);
     this.drawSky(projection, T_world_eye);
   }
 
-  drawLines(T_clip_world) {
-    const gl = this.gl, { made, at, place } = this.line;
+  drawMarks(T_clip_world) {
+    const gl = this.gl, { made, at, place } = this.mark;
     gl.useProgram(made);
     gl.uniformMatrix4fv(at("T_clip_world"), false, T_clip_world);
     gl.bindBuffer(gl.ARRAY_BUFFER, this.points);
     gl.enableVertexAttribArray(place("position"));
     gl.vertexAttribPointer(place("position"), 3, gl.FLOAT, false, 0, 0);
-    for (const { color, points } of this.lines) {
+    for (const { color, points } of this.marks) {
       gl.bufferData(gl.ARRAY_BUFFER, new Float32Array(points.flat()), gl.STREAM_DRAW);
       gl.uniform3fv(at("color"), color);
-      gl.drawArrays(gl.LINE_STRIP, 0, points.length);
+      gl.drawArrays(gl.TRIANGLE_STRIP, 0, points.length);
     }
     gl.disableVertexAttribArray(place("position"));
   }
@@ -125,7 +126,14 @@ class Drawing {
   }
 }
 
-function laser(start, along) { return { color: LASER, points: [start, start.map((part, i) => part + 4 * along[i])] }; }
+// A ribbon of 4 m from a place in a direction.
+function laser(start, along) {
+  const side = unit([-along[1], along[0], 1e-6]), at = (metres, aside) => start.map((part, i) => part + metres * along[i] + aside * side[i]);
+  return { color: LASER, points: [at(0, -.002), at(0, .002), at(4, -.002), at(4, .002)] };
+}
+
+// A flat ring around a place on the ground.
 function ring([x, y, z]) {
-  return { color: RING, points: Array.from({ length: 33 }, (_, i) => [x + .13 * Math.cos(i * Math.PI / 16), y + .13 * Math.sin(i * Math.PI / 16), z + .02]) };
+  const rim = (angle, radius) => [x + radius * Math.cos(angle), y + radius * Math.sin(angle), z + .02];
+  return { color: RING, points: Array.from({ length: 66 }, (_, i) => rim(Math.floor(i / 2) * Math.PI / 16, i % 2 ? .12 : .14)) };
 }

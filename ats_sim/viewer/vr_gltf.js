@@ -37,8 +37,8 @@ class Glb {
   }
 }
 
-// {positions, normals, uv, colors, joints, weights, indices, picture}: flat arrays, those that the file lacks are null;
-// colours are sRGB bytes, the picture is a Blob.
+// {positions, normals, uv, colors, joints, weights, indices, picture, boneCount}: flat arrays, those that the file
+// lacks are null; colours are sRGB bytes, the picture is a Blob.
 function readMesh(name, buffer) {
   const glb = new Glb(name, buffer);
   try {
@@ -46,7 +46,8 @@ function readMesh(name, buffer) {
     const array = (name, type) => name in attributes ? glb.array(attributes[name], type) : null;
     const positions = turned(array("POSITION", "VEC3")), count = positions.length / 3;
     const mesh = { positions, normals: turned(array("NORMAL", "VEC3")), uv: array("TEXCOORD_0", "VEC2"), joints: array("JOINTS_0", "VEC4"),
-      weights: array("WEIGHTS_0", "VEC4"), colors: srgb(array("COLOR_0", "VEC4"), count), indices: Uint32Array.from(glb.array(indices, "SCALAR")), picture: null };
+      weights: array("WEIGHTS_0", "VEC4"), colors: srgb(array("COLOR_0", "VEC4"), count), indices: Uint32Array.from(glb.array(indices, "SCALAR")), picture: null,
+      boneCount: glb.document.skins ? glb.document.skins[0].joints.length : 0 };
     glb.must(mesh.indices.every(index => index < count), "a triangle has a corner that is not there");
     const image = mesh.uv && glb.document.images && glb.document.images[0];
     if (image) mesh.picture = new Blob([glb.bytes(image.bufferView)], { type: image.mimeType });

@@ -29,7 +29,7 @@ class Headset {
     session.addEventListener("squeezestart", () => this.key("z", true));
     session.addEventListener("squeezeend", () => this.key("z", false));
     session.addEventListener("visibilitychange", () => { if (session.visibilityState !== "visible") this.walker.release(); else this.walker.forget(); });
-    session.addEventListener("end", () => { this.session = null; this.walker.isCrouched = false; this.walker.release(); this.drawing.lines = []; this.ended(); });
+    session.addEventListener("end", () => { this.session = null; this.walker.isCrouched = false; this.walker.release(); this.drawing.marks = []; this.ended(); });
     session.requestAnimationFrame((time, frame) => this.frame(frame));
   }
 
@@ -46,8 +46,8 @@ class Headset {
     this.carry(seen.transform.matrix);
     walker.tell(performance.now());
     drawing.pose(walker.world.bends);
-    drawing.lines = [...session.inputSources].map(source => this.ray(frame, source)).filter(Boolean).map(ray => laser(...ray));
-    if (walker.world.status.goal) drawing.lines.push(ring(walker.world.status.goal));
+    drawing.marks = [...session.inputSources].map(source => this.ray(frame, source)).filter(Boolean).map(ray => laser(...ray));
+    if (walker.world.status.goal) drawing.marks.push(ring(walker.world.status.goal));
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.layer.framebuffer);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     for (const view of seen.views) drawing.draw(this.layer.getViewport(view), view.projectionMatrix, times(this.T_world_room, view.transform.matrix));

@@ -16,6 +16,7 @@ function rigidInverse(T) {
 function shifted(x, y, z) { return new Float32Array([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, x, y, z, 1]); }
 function turnedLeft(yaw) { const c = Math.cos(yaw), s = Math.sin(yaw); return new Float32Array([c, s, 0, 0, -s, c, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]); }
 function direction(T, [x, y, z]) { return [0, 1, 2].map(row => T[row] * x + T[4 + row] * y + T[8 + row] * z); }
+function unit(vector) { const length = Math.hypot(...vector); return vector.map(part => part / length); }
 function wrapped(angle) { return Math.atan2(Math.sin(angle), Math.cos(angle)); }
 
 // WebXR is y up with its eyes looking along -z, the world is z up: x stays, y becomes z, -z becomes y.

@@ -97,12 +97,12 @@ void main() {
   shown = vec4(color * (1.0 - 0.22 * clamp(-height * 3.0, 0.0, 1.0)), 1.0);
 }`;
 
-const LINE_VERTEX = `
+const MARK_VERTEX = `
 uniform mat4 T_clip_world;
 in vec3 position;
 void main() { gl_Position = T_clip_world * vec4(position, 1.0); }`;
 
-const LINE_FRAGMENT = `
+const MARK_FRAGMENT = `
 uniform vec3 color;
 out vec4 shown;
 void main() { shown = vec4(color, 1.0); }`;

@@ -88,5 +88,3 @@ class MouseAndKeys {
     this.walker.point(T.subarray(12, 15), unit(direction(T, [x / lens[0], y / lens[5], -1])));
   }
 }
-
-function unit(vector) { const length = Math.hypot(...vector); return vector.map(part => part / length); }
