@@ -40,8 +40,8 @@ class Glb {
 // {positions, normals, uv, colors, joints, weights, indices, picture, boneCount}: flat arrays, those that the file
 // lacks are null; colours are sRGB bytes, the picture is a Blob.
 function readMesh(name, buffer) {
-  const glb = new Glb(name, buffer);
   try {
+    const glb = new Glb(name, buffer);
     const { attributes, indices } = glb.document.meshes[0].primitives[0];
     const array = (name, type) => name in attributes ? glb.array(attributes[name], type) : null;
     const positions = turned(array("POSITION", "VEC3")), count = positions.length / 3;
@@ -52,7 +52,7 @@ function readMesh(name, buffer) {
     const image = mesh.uv && glb.document.images && glb.document.images[0];
     if (image) mesh.picture = new Blob([glb.bytes(image.bufferView)], { type: image.mimeType });
     return mesh;
-  } catch (error) { throw error.message.startsWith(name) ? error : new Error(`${name}: not a file of the kind that homes hold (${error.message})`); }
+  } catch (error) { throw error.message.startsWith(`${name}: `) ? error : new Error(`${name}: not a file of the kind that homes hold (${error.message})`); }
 }
 
 function turned(points) {

@@ -46,7 +46,8 @@ class Headset {
     this.carry(seen.transform.matrix);
     walker.tell(performance.now());
     drawing.pose(walker.world.bends);
-    drawing.marks = [...session.inputSources].map(source => this.ray(frame, source)).filter(Boolean).map(ray => laser(...ray));
+    drawing.marks = [...session.inputSources].filter(source => source.targetRayMode === "tracked-pointer")
+      .map(source => this.ray(frame, source)).filter(Boolean).map(ray => laser(...ray));
     if (walker.world.status.goal) drawing.marks.push(ring(walker.world.status.goal));
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.layer.framebuffer);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
@@ -106,9 +107,9 @@ class Headset {
     return numbers[POSE.floor] + (this.isLow ? status.eye_height : numbers[POSE.eyes]) - drop;
   }
 
-  // Where a hand points, as a start and a direction in the world.
+  // Where a hand points, or the head where there is none, as a start and a direction in the world.
   ray(frame, source) {
-    const pose = source.targetRayMode !== "gaze" && this.T_world_room && frame.getPose(source.targetRaySpace, this.room);
+    const pose = this.T_world_room && frame.getPose(source.targetRaySpace, this.room);
     if (!pose) return null;
     const T = times(this.T_world_room, pose.transform.matrix);
     return [[...T.subarray(12, 15)], direction(T, [0, 0, -1])];
