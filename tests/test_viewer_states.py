@@ -69,7 +69,9 @@ def test_a_state_comes_with_every_step_and_no_picture_with_it(link: str, monkeyp
         assert 0.0 < light["ambient"] < 1.0 and len(light["direction"]) == 3
         states = [page.picture() for _ in range(8)]
     times = np.array([status["time"] for status, _ in states])
-    np.testing.assert_allclose(np.diff(times)[1:], 0.1, atol=1e-6)
+    steps = np.diff(times)[1:] / 0.1
+    np.testing.assert_allclose(steps, np.maximum(np.round(steps), 1.0), atol=1e-6)  # whole ones; a slow machine skips
+    assert np.median(steps) < 2.5
     for status, data in states:
         assert len(data) == 4 * 3 * 26 * 12
         assert len(status["pose"]) == 6 and len(status["followed"]) == 2 and status["goal"] is None
@@ -110,9 +112,9 @@ def test_a_walk_of_a_page_that_draws_is_done_again_bit_for_bit(folder: Path, tmp
         page.welcome()
         for turn in range(12):
             page.say("head", yaw=0.3 * turn - 1.0, pitch=-0.2, forward=0.5, left=0.1, roamed=[0, 0], crouched=turn > 8)
-            page.picture()
+            before, _ = page.picture()
         page.key("z")
-        page.picture()
+        page.wait_until(lambda status: status["time"] < before["time"])
         page.key("z", False)
         page.picture()
     assert '"rewind"' in log.read_text() and '"crouch"' in log.read_text()

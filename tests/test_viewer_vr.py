@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 SWITCHES = (
     "--headless", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic",
     "--no-first-run", "--disable-sync", "--disable-background-networking", "--disable-component-update",
-    "--force-device-scale-factor=1", "--window-size=500,440",
+    "--force-device-scale-factor=1", "--window-size=400,360",
 )  # fmt: skip
 EYE = (200, 160)
 """Width and height of the fake headset's pictures."""
@@ -242,8 +242,8 @@ def test_mouse_and_keys_do_without_a_headset(visit: Visit) -> None:
 
     visit.settle()
     before = visit.pose
-    for kind, x in (("mousePressed", 300), ("mouseMoved", 200), ("mouseReleased", 200)):
-        place = {"x": x, "y": 60, "button": "left", "buttons": 1, "clickCount": 1}
+    for kind, x in (("mousePressed", 490), ("mouseMoved", 390), ("mouseReleased", 390)):
+        place = {"x": x, "y": 20, "button": "left", "buttons": 1, "clickCount": 1}
         visit.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, **place})
     visit.until(lambda: turned(before[2], visit.pose[2]) == pytest.approx(0.4, abs=0.01))
     for key in "wsda":  # not all of them lead into walls
@@ -256,7 +256,7 @@ def test_mouse_and_keys_do_without_a_headset(visit: Visit) -> None:
     ActionChains(visit.driver, duration=0).send_keys("c").perform()
     visit.until(lambda: visit.pose[5] == pytest.approx(1.4))
     for kind in ("mousePressed", "mouseReleased"):
-        place = {"x": 250, "y": 60, "button": "left", "clickCount": 1}
+        place = {"x": 440, "y": 20, "button": "left", "clickCount": 1}
         visit.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, **place})
     visit.wait("walk.world.status.goal")
     ActionChains(visit.driver, duration=0).send_keys("\ue003").perform()

@@ -124,8 +124,8 @@ class Viewer:
         if len(self._clients) >= MOST_CLIENTS:
             await connection.close(FULL, f"{MOST_CLIENTS} pages are open already")
             return
-        place = connection.request.path.partition("?")[0] if connection.request else ""
-        client = Client(connection, SOCKETS[place])
+        assert connection.request is not None  # `_answer` has seen it
+        client = Client(connection, SOCKETS[connection.request.path.partition("?")[0]])
         self._clients.append(client)
         try:
             await connection.send(json.dumps({"type": "welcome", **self._introduction.words}))
