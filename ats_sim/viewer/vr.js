@@ -20,16 +20,21 @@ async function start() {
   if (!gl) throw new Error("This browser has no WebGL 2, which this page draws with: the first page does without.");
   canvas.addEventListener("webglcontextlost", () => fail("The graphics card was lost: reload this page."));
   const [scene, agent] = await Promise.all([load("scene.glb"), load("agent.glb")]);
-  const light = await new Promise((heard, broke) => {
-    walk.line = new Line(walk.world, message => message.type === "welcome" ? heard(message.light) : tell(message), reason => { broke(reason); fail(reason); });
+  const welcome = await new Promise((welcomed, broke) => {
+    walk.line = new Line(walk.world, { welcomed, heard: tell, ended: reason => { broke(reason); fail(reason); } });
   });
-  walk.drawing = new Drawing(gl, scene, agent, light);
+  walk.drawing = new Drawing(gl, scene, agent, welcome.light);
   walk.walker = new Walker(walk.world, walk.line);
   walk.hands = new MouseAndKeys(canvas, walk.walker);
-  walk.headset = new Headset(gl, walk.drawing, walk.walker, () => { $("panel").hidden = false; requestAnimationFrame(loop); });
+  walk.headset = new Headset(gl, walk.drawing, walk.walker, () => {
+    $("panel").hidden = false;
+    requestAnimationFrame(loop);
+  });
   $("enter").hidden = !isThere;
   $("enter").onclick = () => walk.headset.enter().then(() => { $("panel").hidden = true; }, fail);
-  document.addEventListener("visibilitychange", () => walk.line.say({ type: "visible", on: !document.hidden || !!walk.headset.session }));
+  document.addEventListener("visibilitychange", () => {
+    walk.line.say({ type: "visible", on: !document.hidden || !!walk.headset.session });
+  });
   requestAnimationFrame(loop);
 }
 
@@ -43,7 +48,8 @@ function loop(now) {
 }
 
 walk.draw = () => {
-  const { world, drawing, hands } = walk, canvas = hands.canvas, [width, height] = [innerWidth, innerHeight].map(side => Math.round(side * devicePixelRatio));
+  const { world, drawing, hands } = walk, canvas = hands.canvas;
+  const [width, height] = [innerWidth, innerHeight].map(side => Math.round(side * devicePixelRatio));
   if (!world.numbers) return;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   drawing.pose(world.bends);
@@ -55,7 +61,8 @@ walk.draw = () => {
 function tell(status) {
   const row = rows => rows.map(({ label, value }) => `${label} ${value}`).join(" · ");
   $("animal").textContent = `${status.title} ${row(status.animal)}`;
-  $("you").textContent = `you ${row(status.you.filter(({ label }) => label !== "view"))}${status.badge ? ` · ${status.badge}` : ""}`;
+  const you = row(status.you.filter(({ label }) => label !== "view"));
+  $("you").textContent = `you ${you}${status.badge ? ` · ${status.badge}` : ""}`;
   $("watch").hidden = status.role === "control";
 }
 

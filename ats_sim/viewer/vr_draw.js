@@ -17,18 +17,16 @@ class Drawing {
     this.skins = [];
     this.trunks = new Float32Array(4 * MOST_ANIMALS);
     this.count = 0;
-    const span = axis => { const on = agent.positions.filter((_, i) => i % 3 === axis); return on.reduce((a, b) => Math.max(a, b)) - on.reduce((a, b) => Math.min(a, b)); };
-    this.oval = [.45 * span(0), .6 * span(1)];
+    this.oval = [.45 * span(agent.positions, 0), .6 * span(agent.positions, 1)];
     this.light = light;
-    const length = Math.hypot(...light.direction);
-    this.lamp = light.direction.map(part => part / length);
+    this.lamp = unit(light.direction);
     gl.enable(gl.DEPTH_TEST);
     gl.depthFunc(gl.LEQUAL);
   }
 
   surface(mesh, kinds) {
-    const gl = this.gl, defines = mesh.image ? [...kinds, "TEXTURED"] : kinds, { made, at, place } = program(gl, SURFACE_VERTEX, SURFACE_FRAGMENT, defines);
-    const array = gl.createVertexArray();
+    const gl = this.gl, defines = mesh.image ? [...kinds, "TEXTURED"] : kinds, array = gl.createVertexArray();
+    const { made, at, place } = program(gl, SURFACE_VERTEX, SURFACE_FRAGMENT, defines);
     gl.bindVertexArray(array);
     const attribute = (name, values, width, isWhole) => {
       if (!values || place(name) < 0) return;
@@ -52,7 +50,8 @@ class Drawing {
   }
 
   texture(image) {
-    const gl = this.gl, texture = gl.createTexture();
+    const gl = this.gl, texture = gl.createTexture(), most = gl.getParameter(gl.MAX_TEXTURE_SIZE);
+    if (Math.max(image.width, image.height) > most) throw new Error(`The home's picture is larger than the ${most} pixels of this graphics card.`);
     gl.bindTexture(gl.TEXTURE_2D, texture);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, image);
     gl.generateMipmap(gl.TEXTURE_2D);
@@ -124,6 +123,13 @@ class Drawing {
     for (const name of ["horizon", "zenith"]) gl.uniform3fv(at(name), this.light[name].map(part => part / 255));
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }
+}
+
+// How far points reach along an axis.
+function span(points, axis) {
+  let [low, high] = [Infinity, -Infinity];
+  for (let i = axis; i < points.length; i += 3) [low, high] = [Math.min(low, points[i]), Math.max(high, points[i])];
+  return high - low;
 }
 
 // A ribbon of 4 m from a place in a direction.

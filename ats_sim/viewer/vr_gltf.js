@@ -24,7 +24,8 @@ class Glb {
 
   bytes(index) {
     const view = this.document.bufferViews[index], start = view.byteOffset || 0;
-    this.must(start >= 0 && view.byteLength >= 0 && start + view.byteLength <= this.blob.byteLength, `bufferViews[${index}] reaches beyond the file`);
+    const isInside = start >= 0 && view.byteLength >= 0 && start + view.byteLength <= this.blob.byteLength;
+    this.must(isInside, `bufferViews[${index}] reaches beyond the file`);
     return this.blob.slice(start, start + view.byteLength);
   }
 
@@ -45,14 +46,17 @@ function readMesh(name, buffer) {
     const { attributes, indices } = glb.document.meshes[0].primitives[0];
     const array = (name, type) => name in attributes ? glb.array(attributes[name], type) : null;
     const positions = turned(array("POSITION", "VEC3")), count = positions.length / 3;
-    const mesh = { positions, normals: turned(array("NORMAL", "VEC3")), uv: array("TEXCOORD_0", "VEC2"), joints: array("JOINTS_0", "VEC4"),
-      weights: array("WEIGHTS_0", "VEC4"), colors: srgb(array("COLOR_0", "VEC4"), count), indices: Uint32Array.from(glb.array(indices, "SCALAR")), picture: null,
-      boneCount: glb.document.skins ? glb.document.skins[0].joints.length : 0 };
+    const mesh = { positions, normals: turned(array("NORMAL", "VEC3")), uv: array("TEXCOORD_0", "VEC2"),
+      colors: srgb(array("COLOR_0", "VEC4"), count), joints: array("JOINTS_0", "VEC4"), weights: array("WEIGHTS_0", "VEC4"),
+      indices: Uint32Array.from(glb.array(indices, "SCALAR")), boneCount: glb.document.skins ? glb.document.skins[0].joints.length : 0,
+      picture: null };
     glb.must(mesh.indices.every(index => index < count), "a triangle has a corner that is not there");
     const image = mesh.uv && glb.document.images && glb.document.images[0];
     if (image) mesh.picture = new Blob([glb.bytes(image.bufferView)], { type: image.mimeType });
     return mesh;
-  } catch (error) { throw error.message.startsWith(`${name}: `) ? error : new Error(`${name}: not a file of the kind that homes hold (${error.message})`); }
+  } catch (error) {
+    throw error.message.startsWith(`${name}: `) ? error : new Error(`${name}: not a file of the kind that homes hold (${error.message})`);
+  }
 }
 
 function turned(points) {

@@ -10,7 +10,8 @@ const PRESS = 3, LOWER = 4, UPPER = 5;          // buttons of the xr-standard ma
 
 class Headset {
   constructor(gl, drawing, walker, ended) {
-    Object.assign(this, { gl, drawing, walker, ended, session: null, T_world_room: null, pressed: new Set(), isArmed: true, isRunning: false, isCrouchedByButton: false });
+    Object.assign(this, { gl, drawing, walker, ended, session: null, T_world_room: null, pressed: new Set() });
+    Object.assign(this, { isArmed: true, isRunning: false, isCrouchedByButton: false, isLow: false });
   }
 
   // Begin; only a click may. Rejects where there is no headset, or its runtime refuses.
@@ -28,9 +29,16 @@ class Headset {
     session.addEventListener("select", event => this.point(event));
     session.addEventListener("squeezestart", () => this.key("z", true));
     session.addEventListener("squeezeend", () => this.key("z", false));
-    session.addEventListener("visibilitychange", () => { if (session.visibilityState !== "visible") this.walker.release(); else this.walker.forget(); });
-    session.addEventListener("end", () => { this.session = null; this.walker.isCrouched = false; this.walker.release(); this.drawing.marks = []; this.ended(); });
+    session.addEventListener("visibilitychange", () => this.walker.release());
+    session.addEventListener("end", () => this.end());
     session.requestAnimationFrame((time, frame) => this.frame(frame));
+  }
+
+  end() {
+    this.session = null;
+    this.walker.isCrouched = false;
+    this.walker.release();
+    this.ended();
   }
 
   key(key, down) { this.walker.line.say({ type: "key", key, down }); }
@@ -51,7 +59,9 @@ class Headset {
     if (walker.world.status.goal) drawing.marks.push(ring(walker.world.status.goal));
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.layer.framebuffer);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
-    for (const view of seen.views) drawing.draw(this.layer.getViewport(view), view.projectionMatrix, times(this.T_world_room, view.transform.matrix));
+    for (const view of seen.views) {
+      drawing.draw(this.layer.getViewport(view), view.projectionMatrix, times(this.T_world_room, view.transform.matrix));
+    }
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
   }
 
@@ -84,15 +94,18 @@ class Headset {
     if (!this.last) {
       this.turn = walker.yaw - looksAt(times(Z_UP, T_room_head)).yaw;
       this.standing = y;
+      this.isLow = false;
       walker.stay();
     }
-    const T_turn = times(turnedLeft(this.turn), Z_UP), [dx, dy] = this.last ? direction(T_turn, [x - this.last[0], 0, z - this.last[1]]) : [0, 0];
+    const T_turn = times(turnedLeft(this.turn), Z_UP), followed = at.slice(FOLLOWED);
+    const carried = this.last ? direction(T_turn, [x - this.last[0], 0, z - this.last[1]]).slice(0, 2) : [0, 0];
     this.last = [x, z];
-    const followed = at.slice(FOLLOWED), isStep = Math.hypot(dx, dy) < JUMP;
-    let ahead = [walker.roamed[0] + isStep * dx - followed[0], walker.roamed[1] + isStep * dy - followed[1]];
-    ahead = ahead.map(part => part * Math.min(1, AHEAD / Math.max(Math.hypot(...ahead), 1e-9)));
+    let ahead = walker.roamed.map((part, i) => part - followed[i] + (Math.hypot(...carried) < JUMP ? carried[i] : 0));
+    const kept = Math.min(1, AHEAD / Math.max(Math.hypot(...ahead), 1e-9));
+    ahead = ahead.map(part => kept * part);
     walker.roamed = ahead.map((part, i) => part + followed[i]);
-    this.T_world_room = times(times(shifted(at[POSE.x] + ahead[0], at[POSE.y] + ahead[1], this.height(y)), T_turn), shifted(-x, -y, -z));
+    const T_world_head = times(shifted(at[POSE.x] + ahead[0], at[POSE.y] + ahead[1], this.height(y)), T_turn);
+    this.T_world_room = times(T_world_head, shifted(-x, -y, -z));
     Object.assign(walker, looksAt(times(this.T_world_room, T_room_head)));
   }
 

@@ -6,8 +6,8 @@ const PASSED_ON = { " ": "space", Shift: "shift", Backspace: "backspace", z: "z"
 
 class Walker {
   constructor(world, line) {
-    Object.assign(this, { world, line, yaw: 0, pitch: 0, forward: 0, left: 0, roamed: [0, 0], isCrouched: false, isPlaced: false });
-    this.forget();
+    Object.assign(this, { world, line, yaw: 0, pitch: 0, forward: 0, left: 0, roamed: [0, 0], isCrouched: false });
+    Object.assign(this, { isPlaced: false, told: "", toldAt: 0 });
   }
 
   // Look where the observer looks, once.
@@ -26,19 +26,21 @@ class Walker {
   tell(now) {
     if (!this.isPlaced || now - this.toldAt < TELL_EVERY) return;
     const rounded = value => Math.round(1e4 * value) / 1e4;
-    const message = { type: "head", yaw: rounded(wrapped(this.yaw)), pitch: rounded(this.pitch), forward: rounded(this.forward), left: rounded(this.left),
-      roamed: this.roamed.map(rounded), crouched: this.isCrouched }, text = JSON.stringify(message);
+    const message = { type: "head", yaw: rounded(wrapped(this.yaw)), pitch: rounded(this.pitch), forward: rounded(this.forward),
+      left: rounded(this.left), roamed: this.roamed.map(rounded), crouched: this.isCrouched };
+    const text = JSON.stringify(message);
     if (text === this.told) return;
     this.told = text;
     this.toldAt = now;
     this.line.say(message);
   }
 
-  // All is to be told again.
-  forget() { this.told = ""; this.toldAt = 0; }
-
-  // Let go of everything: nobody is at the keys.
-  release() { this.forward = this.left = 0; this.line.say({ type: "blur" }); this.forget(); }
+  // Let go of everything: nobody is at the keys. Where the head is will be told anew.
+  release() {
+    this.forward = this.left = 0;
+    this.line.say({ type: "blur" });
+    this.told = "";
+  }
 
   point(start, along) { this.line.say({ type: "point", from: [...start], along: [...along] }); }
 }
@@ -84,7 +86,7 @@ class MouseAndKeys {
 
   click(event) {
     if (!this.walker.isPlaced) return;
-    const lens = this.projection(), x = 2 * event.clientX / innerWidth - 1, y = 1 - 2 * event.clientY / innerHeight, T = this.eyes();
+    const lens = this.projection(), T = this.eyes(), x = 2 * event.clientX / innerWidth - 1, y = 1 - 2 * event.clientY / innerHeight;
     this.walker.point(T.subarray(12, 15), unit(direction(T, [x / lens[0], y / lens[5], -1])));
   }
 }
