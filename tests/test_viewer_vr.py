@@ -417,6 +417,14 @@ def test_taking_the_headset_off_goes_back_to_the_plain_page(worn: Visit) -> None
     worn.wait(f"walk.world.status.time > {before} + 0.3")
 
 
+def test_a_walk_that_ends_is_told_on_the_page_with_the_headset_off(visit: Visit) -> None:
+    visit.driver.find_element("id", "enter").click()
+    visit.wait("fake.session && walk.headset.session")
+    visit.do("walk.line.socket.close()")
+    visit.until(lambda: "The walk has ended" in visit.ask("document.getElementById('problem').textContent"))
+    assert visit.ask("!walk.headset.session && !document.getElementById('panel').hidden")
+
+
 def test_the_first_page_leads_here_where_there_is_a_headset(visit: Visit) -> None:
     visit.driver.get(visit.link)
     visit.until(lambda: not visit.ask("document.getElementById('vr').hidden"))

@@ -4,7 +4,12 @@
 const $ = id => document.getElementById(id);
 const walk = window.walk = { world: new World() };   // also what tests look at
 
-function fail(problem) { $("problem").textContent = problem.message || String(problem); $("problem").hidden = false; }
+// Say what is wrong, where the wearer of a headset sees it too: on the page.
+function fail(problem) {
+  $("problem").textContent = problem.message || String(problem);
+  $("problem").hidden = false;
+  if (walk.headset && walk.headset.session) walk.headset.session.end();
+}
 
 async function load(name) {
   const answer = await fetch(`/${name}${location.search}`);
@@ -31,7 +36,7 @@ async function start() {
     requestAnimationFrame(loop);
   });
   $("enter").hidden = !isThere;
-  $("enter").onclick = () => walk.headset.enter().then(() => { $("panel").hidden = true; }, fail);
+  $("enter").onclick = () => walk.headset.enter().then(() => { $("panel").hidden = $("problem").hidden = true; }, fail);
   document.addEventListener("visibilitychange", () => {
     walk.line.say({ type: "visible", on: !document.hidden || !!walk.headset.session });
   });

@@ -104,8 +104,8 @@ class Headset {
     const kept = Math.min(1, AHEAD / Math.max(Math.hypot(...ahead), 1e-9));
     ahead = ahead.map(part => kept * part);
     walker.roamed = ahead.map((part, i) => part + followed[i]);
-    const T_world_head = times(shifted(at[POSE.x] + ahead[0], at[POSE.y] + ahead[1], this.height(y)), T_turn);
-    this.T_world_room = times(T_world_head, shifted(-x, -y, -z));
+    const toHead = shifted(at[POSE.x] + ahead[0], at[POSE.y] + ahead[1], this.height(y));
+    this.T_world_room = times(times(toHead, T_turn), shifted(-x, -y, -z));
     Object.assign(walker, looksAt(times(this.T_world_room, T_room_head)));
   }
 

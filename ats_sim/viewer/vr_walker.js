@@ -61,7 +61,7 @@ class MouseAndKeys {
   }
 
   key(event, isDown) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    if (isDown && (event.ctrlKey || event.metaKey || event.altKey || event.repeat)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key, is = name => Number(this.held.has(name));
     if (key in PASSED_ON) { this.walker.line.say({ type: "key", key: PASSED_ON[key], down: isDown }); event.preventDefault(); }
     else if (key === "c" && isDown) this.walker.isCrouched = !this.walker.isCrouched;
