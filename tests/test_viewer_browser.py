@@ -141,6 +141,8 @@ def test_help_perception_and_clicks(tab: Tab) -> None:
     tab.key("h")
     tab.wait(lambda: tab.is_shown("help"))
     assert "turn time back" in tab.driver.find_element("id", "help").text
+    assert "Drawn by your browser" in tab.driver.find_element("id", "help").text
+    assert not tab.is_shown("vr")  # no headset here
     tab.key("h")
     tab.wait(lambda: not tab.is_shown("help"))
     tab.driver.find_elements("css selector", ".chip")[1].click()

@@ -82,7 +82,8 @@ def test_the_page_is_one_file_that_may_load_nothing_else(link: str) -> None:
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "script-src 'sha256-" in policy
     assert not [part for part in (b'src="http', b'href="http', b"@import", b"url(http") if part in body]
-    assert get(link, f"/other?{urlsplit(link).query}")[0] == 404
+    for name in ("other", "home.json", "vr.js", "vr.html", "../scene.glb", "%73cene.glb"):
+        assert get(link, f"/{name}?{urlsplit(link).query}")[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,8 @@ def test_the_page_is_one_file_that_may_load_nothing_else(link: str) -> None:
         {"Host": "evil.example"}, {"Host": "evil.example:80"}, {"Host": "127.0.0.1"}, {"Host": "127.0.0.1:1"},
         {"Host": ""}, {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "https://127.0.0.1"},
         {"path": "/"}, {"path": "/?token="}, {"path": "/?token=wrong"}, {"path": "/?token=%FF%00"},
-        {"path": "/socket"}, {"path": "/../etc/passwd"},
+        {"path": "/socket"}, {"path": "/states"}, {"path": "/../etc/passwd"}, {"path": "/vr"}, {"path": "/scene.glb"},
+        {"path": "/vr?token=wrong"}, {"path": "/agent.glb?token=wrong"}, {"path": "/scene.glb?token="},
     ],
 )  # fmt: skip
 def test_strangers_are_refused(link: str, wrong: dict[str, str]) -> None:
@@ -104,13 +106,14 @@ def test_strangers_are_refused(link: str, wrong: dict[str, str]) -> None:
     "wrong",
     [
         {"origin": "http://evil.example"}, {"origin": "null"}, {"query": ""}, {"query": "token=wrong"},
+        {"place": "/states", "origin": "http://evil.example"}, {"place": "/states", "query": ""},
         {"additional_headers": {"Host": "rebound.example"}}, {"additional_headers": {"Origin": "http://evil.example"}},
     ],
 )  # fmt: skip
 def test_sockets_of_strangers_are_refused(link: str, wrong: dict[str, Any]) -> None:
     parts = urlsplit(link)
     if "query" in wrong:
-        wrong = {"url": f"ws://{parts.netloc}/socket?{wrong['query']}"}
+        wrong = {"url": f"ws://{parts.netloc}{wrong.get('place', '/socket')}?{wrong['query']}"}
     with pytest.raises(InvalidStatus) as refused:
         Page(link, **wrong)
     assert refused.value.response.status_code == 403
@@ -295,13 +298,15 @@ def test_messages_that_make_no_sense_are_refused(text: str | bytes) -> None:
 def test_mutated_messages_are_understood_or_refused_and_nothing_else() -> None:
     rng = np.random.default_rng(1)
     seeds = [
+        '{"type":"head","yaw":1,"pitch":0.1,"forward":1,"left":0,"roamed":[0.1,2],"crouched":true}',
+        '{"type":"point","from":[1,2.5,3],"along":[0.1,-0.7,0.5]}',
         '{"type":"button","right":true,"down":false,"x":0.25,"y":0.5}', '{"type":"size","width":640,"height":48e1}',
         '{"type":"key","key":"left","down":true}', '{"type":"move","dx":-1.5,"dy":22}', '{"type":"visible","on":true}',
     ]  # fmt: skip
     refused = 0
     for number in range(4000):
         try:
-            read_message(mutated(seeds[number % 5], rng))
+            read_message(mutated(seeds[number % len(seeds)], rng))
         except ConfigError:
             refused += 1
     assert 2000 < refused < 4000

@@ -19,9 +19,9 @@ from tests.toy_home import ScriptedMind
 
 
 @contextmanager
-def serving(home: str) -> Iterator[str]:
+def serving(home: str, **options: Any) -> Iterator[str]:
     """The link of a server in this process that is stopped at the end."""
-    viewer, links = Viewer(ViewOptions(home, port=0), ScriptedMind()), queue.Queue[Any]()
+    viewer, links = Viewer(ViewOptions(home, port=0, **options), ScriptedMind()), queue.Queue[Any]()
 
     def run() -> None:
         try:
@@ -48,7 +48,8 @@ class Page:
     def __init__(self, link: str, **changes: Any) -> None:
         parts = urlsplit(link)
         origin = changes.pop("origin", f"http://{parts.netloc}")
-        url = changes.pop("url", f"ws://{parts.netloc}/socket?{parts.query}")
+        place = changes.pop("place", "/socket")
+        url = changes.pop("url", f"ws://{parts.netloc}{place}?{parts.query}")
         self._open = ExitStack()
         self.socket: ClientConnection = self._open.enter_context(
             connect(url, origin=origin, compression=None, **changes)
@@ -75,11 +76,11 @@ class Page:
         return message
 
     def picture(self, timeout: float = 20.0) -> tuple[dict[str, Any], bytes]:
-        """The next status with its JPEG; the page then says that it is ready for another."""
-        status, jpeg = json.loads(self.socket.recv(timeout)), self.socket.recv(timeout)
-        assert status["type"] == "status" and isinstance(jpeg, bytes)
+        """The next status with its JPEG, or how skins are bent; the page then says that it is ready for another."""
+        status, data = json.loads(self.socket.recv(timeout)), self.socket.recv(timeout)
+        assert status["type"] == "status" and isinstance(data, bytes)
         self.say("ack")
-        return status, jpeg
+        return status, data
 
     def wait_until(self, what: Any) -> dict[str, Any]:
         """The first status of which that holds."""

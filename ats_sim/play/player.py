@@ -1,4 +1,4 @@
-"""What somebody at the keys can do: key names and mouse in, a walk that goes on in real time out.
+"""What somebody at the keys can do: key names, mouse and head in, a walk that goes on in real time out.
 
 Window and browser both talk to this and to nothing below it, so that a key cannot mean different things in them.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.play.controls import STEP, MouseLook, action_of
 from ats_sim.play.events import Knowing, Rewind, Stance
+from ats_sim.play.head import Follower, Head
 from ats_sim.play.keys import HELD
 from ats_sim.play.session import VIEWS, Session, View
 from ats_sim.play.walk import OBSERVER
@@ -44,6 +45,8 @@ class Player:
         """Steps that were walked; those turned back are not taken off."""
         self.played = 0.0
         """Seconds of playing, forwards or backwards, without pauses and without what a slow machine left out."""
+        self.follower = Follower()
+        """Who lets the observer follow a tracked head."""
         self._mouse = MouseLook(OBSERVER.yaw_rate, OBSERVER.pitch_rate)
         self._is_looking = False
         self._view = 0
@@ -100,6 +103,12 @@ class Player:
             self.key_up(name)
         self._is_looking = self.is_captured = False
         self._mouse.stop()
+        self.follower.head = None
+
+    def follow(self, head: Head) -> None:
+        """A tracked head has moved: the observer goes after it from the next step on."""
+        self.follower.head = head
+        self.is_crouched = head.is_crouched
 
     def mouse_button(self, is_right: bool, is_down: bool, across: float, down: float) -> None:
         """A button went down or up at a place of the picture (0 to 1 each way)."""
@@ -140,7 +149,9 @@ class Player:
         if self.session.world.stance != stance:
             self.session.do(Stance(stance))
         keys = action_of(self.held, MouseLook(1.0, 1.0)) * KEY_TURN
-        self.session.step(keys + action_of((), self._mouse))
+        observer = self.session.world.observer
+        self.session.step(keys + action_of((), self._mouse) + self.follower.action(observer))
+        self.follower.note(observer)
         self.steps += 1
 
     def draw(self, size: tuple[int, int]) -> Frame:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.errors import ConfigError
-from ats_sim.geometry import Intrinsics, transform_points
+from ats_sim.geometry import Intrinsics, look_at, transform_points
 from ats_sim.play.diary import Diary
 from ats_sim.play.events import Event, Goal, Reset, Rewind, Step
 from ats_sim.play.log import Header
@@ -27,6 +27,8 @@ View = Literal["observer", "third_person", "birdseye", "agent"]
 VIEWS: tuple[View, ...] = ("observer", "third_person", "birdseye", "agent")
 """What can be looked through, in the order of the key."""
 GOAL_REACHED, GOAL_PATIENCE = 0.35, 150
+NEEDLE = Intrinsics.from_fov(0.002, 3, 3)
+"""A camera that sees little more than a ray."""
 GHOST_APART = 0.2
 """Metres that a future must lead away: ghosts that stand where the animal stands would only hide it."""
 
@@ -129,9 +131,16 @@ class Session:
     def send_to_pixel(self, view: View, across: float, down: float) -> bool:
         """Send the first agent to what is seen at a place of the picture (0 to 1 each way), if anything."""
         camera = self.camera(view, self.world.moment())
-        frame = self.draw(view)
         column = min(int(across * camera.intrinsics.width), camera.intrinsics.width - 1)
         row = min(int(down * camera.intrinsics.height), camera.intrinsics.height - 1)
+        return self._send_to_seen(camera, self.draw(view), row, column)
+
+    def send_along(self, start: Array, direction: Array) -> bool:
+        """Send the first agent to what a ray from a point (3,) in a direction (3,) meets first, if anything."""
+        camera = Camera(NEEDLE, look_at(start, start + direction))
+        return self._send_to_seen(camera, self.renderer.render(camera, self.world.moment().agents), 1, 1)
+
+    def _send_to_seen(self, camera: Camera, frame: Frame, row: int, column: int) -> bool:
         depth = frame.depth[row, column]
         if depth == 0.0 or frame.labels[row, column] == OVERLAY_LABEL:
             return False

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ats_sim.errors import ConfigError
+from ats_sim.play.head import Head
 from ats_sim.play.keys import ALL_NAMES
 
 LARGEST = 64 * 1024
 """Bytes of the largest message that is taken."""
 SMALLEST_PICTURE, LARGEST_PICTURE = (64, 48), (1920, 1200)
+FARTHEST = 1e4
+"""Metres from the world's origin beyond which nothing is."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,16 @@ class Button:
     """Where, 0 to 1 from the left."""
     down: float
     """Where, 0 to 1 from the top."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """The animal is sent to what a hand or the mouse points at."""
+
+    start: tuple[float, float, float]
+    """Where the ray begins, world frame, metres."""
+    direction: tuple[float, float, float]
+    """Where it leads, world frame, any length above 0.01."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +99,7 @@ class Visible:
     """Shown or hidden."""
 
 
-Input = Press | Move | Button | Capture | Resize | Blur
+Input = Press | Move | Button | Point | Head | Capture | Resize | Blur
 Message = Input | Ack | Visible
 
 
@@ -120,6 +133,21 @@ def _button(plain: Mapping[str, Any]) -> Button:
     return Button(_flag(plain, "right"), _flag(plain, "down"), across, down)
 
 
+def _point(plain: Mapping[str, Any]) -> Point:
+    x, y, z = _vector(plain, "from", 3, FARTHEST)
+    along = _vector(plain, "along", 3, 1.0)
+    if math.hypot(*along) < 0.01:
+        raise ConfigError(f"message point: along is {along}, want a direction")
+    return Point((x, y, z), (along[0], along[1], along[2]))
+
+
+def _head(plain: Mapping[str, Any]) -> Head:
+    yaw, pitch = _number(plain, "yaw", -math.pi, math.pi), _number(plain, "pitch", -math.pi, math.pi)
+    forward, left = _number(plain, "forward", -1.0, 1.0), _number(plain, "left", -1.0, 1.0)
+    x, y = _vector(plain, "roamed", 2, FARTHEST)
+    return Head(yaw, pitch, forward, left, (x, y), _flag(plain, "crouched"))
+
+
 def _resize(plain: Mapping[str, Any]) -> Resize:
     width, height = (
         round(min(max(_number(plain, name, 0.0, 1e5), least), most))
@@ -135,6 +163,13 @@ def _flag(plain: Mapping[str, Any], name: str) -> bool:
     return value
 
 
+def _vector(plain: Mapping[str, Any], name: str, count: int, most: float) -> list[float]:
+    values = plain[name]
+    if not isinstance(values, list) or len(values) != count:
+        raise ConfigError(f"message: {name} is {str(values)[:40]!r}, want {count} numbers")
+    return [_number({name: value}, name, -most, most) for value in values]
+
+
 def _number(plain: Mapping[str, Any], name: str, least: float, most: float) -> float:
     value = plain[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e9 or not math.isfinite(value):
@@ -146,6 +181,8 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Message]] = {
     "key": _press,
     "move": lambda plain: Move(_number(plain, "dx", -4000.0, 4000.0), _number(plain, "dy", -4000.0, 4000.0)),
     "button": _button,
+    "point": _point,
+    "head": _head,
     "capture": lambda plain: Capture(_flag(plain, "on")),
     "size": _resize,
     "blur": lambda _: Blur(),

@@ -17,7 +17,7 @@ class ViewOptions:
     home: str = "default"
     """default, a home folder, or a .zip of one."""
     port: int = 8765
-    """Port on 127.0.0.1, the only address that is ever listened on; 0 takes any free one."""
+    """Port on 127.0.0.1, the only address that is ever listened on; 0 takes any free one. /vr there is for headsets."""
     agents: int = 1
     """How many agents live in the home, 1 to 16."""
     seed: int = PlayOptions.seed

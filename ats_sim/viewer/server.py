@@ -1,4 +1,4 @@
-"""The server: one page and one websocket on one port of this machine."""
+"""The server: two pages, what they draw, and their websockets, all on one port of this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,8 @@ from websockets.http11 import Request, Response
 from ats_sim.errors import AtsError, ConfigError
 from ats_sim.viewer.guard import HOST, Guard
 from ats_sim.viewer.messages import LARGEST, Ack, Resize, Visible, read_message
-from ats_sim.viewer.page import page_headers, page_source
-from ats_sim.viewer.show import Picture
+from ats_sim.viewer.page import PAGES, mesh_headers, page_headers, page_source
+from ats_sim.viewer.show import Introduction, Kind, Sight
 from ats_sim.viewer.stage import Stage
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from ats_sim.viewer.options import ViewOptions
 
 MOST_CLIENTS = 8
+SOCKETS: Mapping[str, Kind] = {"/socket": "picture", "/states": "state"}
+"""Websockets, and what goes over them."""
 BAD_MESSAGE, FULL, GOING = 1008, 1013, 1001
 """Codes with which connections are closed (RFC 6455, section 7.4)."""
 
@@ -42,10 +44,14 @@ class Client:
 
     connection: ServerConnection
     """Its websocket."""
+    kind: Kind
+    """What it waits for."""
     is_ready: bool = True
-    """Whether it has shown the last picture: no second one is ever on its way to it."""
+    """Whether it has shown the last of it: no second one is ever on its way to it."""
     is_visible: bool = True
     """Whether its tab is shown."""
+    sight: Sight | None = None
+    """What was sent to it last."""
 
 
 class Viewer:
@@ -59,7 +65,8 @@ class Viewer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._stage = Stage(options.play, mind, self._publish, self.stop)
-        self._introduction: dict[str, Any] = {}
+        self._introduction = Introduction({}, {})
+        self._latest: dict[Kind, Sight] = {}
 
     async def run(self, ready: Callable[[str], None]) -> None:
         """Open the home, listen, call `ready` with the link, and serve until `stop` or Ctrl-C.
@@ -71,7 +78,7 @@ class Viewer:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         with _listening(self._options.port) as listener:
             self._guard = Guard(listener.getsockname()[1])
-            self._page = page_source()
+            self._pages = {place: page_source(name) for place, name in PAGES.items()}
             try:
                 self._introduction = await asyncio.to_thread(self._stage.start)
                 for number in (signal.SIGINT, signal.SIGTERM):
@@ -95,27 +102,33 @@ class Viewer:
             self._soon(self._stop.set)
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Refuse, hand out the page, or let the websocket through."""
+        """Refuse, hand out a page or what it draws, or let the websocket through."""
         headers = {name: request.headers.get_all(name) for name in ("host", "origin")}
         refusal = self._guard.refusal(request.path, headers)
         if refusal:
             return _plain(HTTPStatus.FORBIDDEN, f"{refusal}\n")
         place = request.path.partition("?")[0]
-        if place == "/socket":
+        if place in SOCKETS:
             return None
-        if place != "/":
-            return _plain(HTTPStatus.NOT_FOUND, "there is only the page and its socket\n")
-        return Response(200, "OK", Headers(page_headers(self._page, self._guard.port)), self._page)
+        if place in self._pages:
+            page = self._pages[place]
+            return Response(200, "OK", Headers(page_headers(page, self._guard.port)), page)
+        mesh = self._introduction.meshes.get(place.removeprefix("/"))
+        if mesh is None:
+            return _plain(HTTPStatus.NOT_FOUND, "there are only the pages and what they draw\n")
+        data = mesh.read_bytes()
+        return Response(200, "OK", Headers(mesh_headers(data)), data)
 
     async def _attend(self, connection: ServerConnection) -> None:
         """Serve one page until it goes."""
         if len(self._clients) >= MOST_CLIENTS:
             await connection.close(FULL, f"{MOST_CLIENTS} pages are open already")
             return
-        client = Client(connection)
+        assert connection.request is not None  # `_answer` has seen it
+        client = Client(connection, SOCKETS[connection.request.path.partition("?")[0]])
         self._clients.append(client)
         try:
-            await connection.send(json.dumps({"type": "welcome", **self._introduction}))
+            await connection.send(json.dumps({"type": "welcome", **self._introduction.words}))
             self._rouse()
             async for text in connection:
                 self._hear(client, text)
@@ -135,23 +148,25 @@ class Viewer:
         message = read_message(text)
         if isinstance(message, Ack):
             client.is_ready = True
-            self._stage.want_picture()
+            self._stage.want(client.kind)
+            self._serve(client)
         elif isinstance(message, Visible):
             client.is_visible = message.is_on
             self._rouse()
         elif client is self._clients[0]:
             self._stage.take(message)
         elif isinstance(message, Resize):
-            self._stage.want_picture()
+            self._stage.want(client.kind)
 
     def _rouse(self) -> None:
         """Time runs while anybody looks."""
         self._stage.wake(any(client.is_visible for client in self._clients))
-        self._stage.want_picture()
+        for client in self._clients:
+            self._stage.want(client.kind)
 
-    def _publish(self, picture: Picture) -> None:
+    def _publish(self, sight: Sight) -> None:
         """Called in the stage's thread."""
-        self._soon(self._show, picture)
+        self._soon(self._show, sight)
 
     def _soon(self, what: Callable[..., None], *arguments: Any) -> None:
         """Do something in the server's thread, unless it has ended meanwhile."""
@@ -159,22 +174,29 @@ class Viewer:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(what, *arguments)
 
-    def _show(self, picture: Picture) -> None:
-        """Send a picture to every page that waits for one."""
-        for number, client in enumerate(self._clients):
-            if client.is_ready and client.is_visible:
-                client.is_ready = False
-                role = {"role": "control" if number == 0 else "watch", "pages": len(self._clients)}
-                text = json.dumps({"type": "status", **picture.status, **role})
-                task = asyncio.create_task(_send(client.connection, text, picture.jpeg))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+    def _show(self, sight: Sight) -> None:
+        """Send a picture, or a state, to every page that waits for one."""
+        self._latest[sight.kind] = sight
+        for client in self._clients:
+            self._serve(client)
+
+    def _serve(self, client: Client) -> None:
+        """Send a page the latest, unless it has that, or is not ready: it then gets it when it is."""
+        sight = self._latest.get(client.kind)
+        if sight is None or sight is client.sight or not (client.is_ready and client.is_visible):
+            return
+        client.is_ready, client.sight = False, sight
+        role = {"role": "control" if client is self._clients[0] else "watch", "pages": len(self._clients)}
+        text = json.dumps({"type": "status", **sight.status, **role})
+        task = asyncio.create_task(_send(client.connection, text, sight.data))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
-async def _send(connection: ServerConnection, text: str, jpeg: bytes) -> None:
+async def _send(connection: ServerConnection, text: str, data: bytes) -> None:
     with contextlib.suppress(ConnectionClosed):
         await connection.send(text)
-        await connection.send(jpeg)
+        await connection.send(data)
 
 
 def _quiet_logger() -> logging.Logger:

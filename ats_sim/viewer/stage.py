@@ -1,4 +1,4 @@
-"""The walk behind the page, in a thread of its own: input in, pictures with their status out.
+"""The walk behind the pages, in a thread of its own: input in, pictures and states out.
 
 World, renderer and OpenGL context are born, used and closed in that one thread.
 """
@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ats_sim.play.head import Head
 from ats_sim.play.options import PlayOptions
 from ats_sim.play.player import Player
 from ats_sim.play.run import open_session
-from ats_sim.viewer.messages import Blur, Button, Capture, Input, Move, Press, Resize
-from ats_sim.viewer.show import Picture, Show
+from ats_sim.viewer.messages import Blur, Button, Capture, Input, Move, Point, Press, Resize
+from ats_sim.viewer.show import KINDS, Introduction, Kind, Show, Sight
 
 if TYPE_CHECKING:
     from ats_sim.planning import Mind
@@ -34,7 +37,7 @@ class Stage:
         self,
         options: PlayOptions,
         mind: Mind | None,
-        publish: Callable[[Picture], None],
+        publish: Callable[[Sight], None],
         broke: Callable[[], None],
     ) -> None:
         """Prepare; `start` opens the home.
@@ -42,19 +45,20 @@ class Stage:
         Args:
             options: How the walk runs.
             mind: Thinks for the agents in place of the home's own policy.
-            publish: Takes pictures, in the stage's thread.
+            publish: Takes what pages show, in the stage's thread.
             broke: Called in the stage's thread when `failure` ended the walk.
         """
         self._options, self._mind, self._publish, self._broke = options, mind, publish, broke
         self._inputs: queue.SimpleQueue[Input | None] = queue.SimpleQueue()
-        self._is_wanted, self._is_awake, self._is_over = threading.Event(), threading.Event(), threading.Event()
+        self._is_wanted = {kind: threading.Event() for kind in KINDS}
+        self._is_awake, self._is_over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="stage", daemon=True)
-        self._opened: Future[dict[str, Any]] = Future()
+        self._opened: Future[Introduction] = Future()
         self.failure: BaseException | None = None
         """What ended the walk before its time, if anything did."""
 
-    def start(self) -> dict[str, Any]:
-        """Open the home; returns what the page needs once: name, keys, plan. Raises what opening raises."""
+    def start(self) -> Introduction:
+        """Open the home; returns what pages need once. Raises what opening raises."""
         self._thread.start()
         return self._opened.result()
 
@@ -62,9 +66,9 @@ class Stage:
         """Note an input; it acts before the next picture."""
         self._inputs.put(given)
 
-    def want_picture(self) -> None:
-        """Somebody is ready for a picture."""
-        self._is_wanted.set()
+    def want(self, kind: Kind) -> None:
+        """Some page is ready for the next of a kind."""
+        self._is_wanted[kind].set()
 
     def wake(self, is_awake: bool) -> None:
         """Let time run, or stand still while nobody looks."""
@@ -98,41 +102,44 @@ class Stage:
                 self._opened.set_exception(error)
 
     def _live(self, show: Show) -> None:
-        """Until it is over: inputs, time, picture, thirty times a second."""
+        """Until it is over: inputs, time, what pages show, thirty times a second."""
         before = time.perf_counter()
-        is_news = True
+        news = 0
+        shown: dict[Kind, tuple[float, ...]] = {}
         while not self._is_over.is_set():
-            is_news |= self._act(show.player, show)
+            news += self._act(show.player, show)
             now = time.perf_counter()
             if self._is_awake.is_set():
                 show.player.advance(now - before)
-                if self._is_wanted.is_set() and (is_news or not show.player.is_still):
-                    self._is_wanted.clear()
-                    is_news = False
-                    self._publish(show.picture())
+                for kind, is_wanted in self._is_wanted.items():
+                    instant = (news, *show.instant(kind, now))
+                    if is_wanted.is_set() and instant != shown.get(kind):
+                        is_wanted.clear()
+                        shown[kind] = instant
+                        self._publish(show.now(kind))
             before = now
             if self._is_awake.is_set():
                 time.sleep(max(0.0, now + 1.0 / RATE - time.perf_counter()))
             else:
                 show.player.release_all()
-                is_news |= self._wait()
+                self._wait()
+                news += 1
 
-    def _wait(self) -> bool:
+    def _wait(self) -> None:
         """Sleep until something happens; what it was is put back for the next round."""
         given = self._inputs.get()
         if given is not None:
             self._inputs.put(given)
-        return True
 
     def _act(self, player: Player, show: Show) -> bool:
-        """Do all that was asked for; returns whether there was anything."""
+        """Do all that was asked for; returns whether anything is to be seen of it before the next step."""
         is_any = False
         while True:
             try:
                 given = self._inputs.get_nowait()
             except queue.Empty:
                 return is_any
-            is_any = True
+            is_any |= not isinstance(given, Head)
             if isinstance(given, Resize):
                 show.resize(given.width, given.height)
             elif given is not None:
@@ -148,6 +155,10 @@ def _tell(player: Player, given: Input) -> None:
         player.mouse_move(given.across, given.down)
     elif isinstance(given, Button):
         player.mouse_button(given.is_right, given.is_down, given.across, given.down)
+    elif isinstance(given, Head):
+        player.follow(given)
+    elif isinstance(given, Point):
+        player.session.send_along(np.array(given.start), np.array(given.direction))
     elif isinstance(given, Capture):
         player.is_captured = given.is_on
     elif isinstance(given, Blur):
