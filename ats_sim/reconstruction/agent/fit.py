@@ -46,7 +46,7 @@ class FitWeights:
     """Depth of vertices below what the agent stands on."""
     ground: float = 0.3
     """Gap between the lowest paw and what the agent stands on, clamped at 0.1 m (it may leap)."""
-    scales: float = 0.02
+    scales: float = 0.2
     """Squared deviation of the joints' log scales from their mean."""
     offsets: float = 0.5
     """Squared vertex offsets, relative to 1 cm, times 0.01."""

@@ -21,6 +21,8 @@ MAX_FIT_HZ = 12.0
 FIELD_SIZE = 96
 FIELD_MARGIN = 0.35
 """How far the field reaches beyond the mask's box, in sizes of the box."""
+FLYING = 0.05
+"""Pixels farther than this from the median of those around them are flying, metres."""
 EDGE_REACH = 0.6
 """Points farther than this from the median along the view are flying pixels, metres."""
 
@@ -90,10 +92,11 @@ def gather(
         if mask is None or mask.sum() < MIN_MASK or held_out(frame):
             continue
         depth = video.depth(int(frame))
-        pixels = _clean_pixels(mask, depth)
+        smooth = smoothed_depth(mask, depth)
+        pixels = _clean_pixels(mask, depth, smooth)
         if len(pixels) < MIN_DEPTH_PIXELS:
             continue
-        cloud = _unprojected(pixels, _smoothed(mask, depth), video.intrinsics)
+        cloud = _unprojected(pixels, smooth, video.intrinsics)
         points[k] = transform_points(T_world_camera[frame], cloud[_spread(cloud, points_per_frame, rng)])
         fields[k], lens[k] = _field(mask, depth, float(np.median(cloud[:, 2])), video.intrinsics)
         seen[k] = True
@@ -101,24 +104,26 @@ def gather(
     return Sightings(video.name, frames, video.times[frames], seen, points, poses, lens, fields)
 
 
-def _clean_pixels(mask: Array, depth: Array) -> Array:
-    """Pixels (M, 2) of the mask with a trustworthy depth: not on its rim, not far from the rest of it."""
-    from scipy import ndimage
+def _clean_pixels(mask: Array, depth: Array, smooth: Array) -> Array:
+    """Pixels (M, 2) of the mask with a trustworthy depth: on the surface that their neighbours lie on, which flying
+    pixels between the agent and what is behind it do not, and not far from the rest of it.
 
-    inner = ndimage.binary_erosion(mask) & (depth > 0)
-    if inner.sum() < 4 * MIN_DEPTH_PIXELS:
-        inner = mask & (depth > 0)
-    if not inner.any():
+    The mask's rim stays in: legs, ears and tail are a few pixels wide, and without their rims bodies come out stumpy.
+    """
+    known = mask & (depth > 0)
+    if not known.any():
         return np.zeros((0, 2), dtype=np.int64)
-    middle = float(np.median(depth[inner]))
-    return np.argwhere(inner & (np.abs(depth - middle) < EDGE_REACH))
+    middle = float(np.median(depth[known]))
+    return np.argwhere(known & (np.abs(depth - smooth) < FLYING) & (np.abs(depth - middle) < EDGE_REACH))
 
 
-def _smoothed(mask: Array, depth: Array) -> Array:
+def smoothed_depth(mask: Array, depth: Array) -> Array:
     """Median of 5x5 depths of the agent alone: a sensor's noise is as large as a leg is thick and would thin it."""
     from scipy import ndimage
 
     known = mask & (depth > 0)
+    if not known.any():
+        return depth
     rows, columns = np.nonzero(known)
     box = (slice(max(rows.min() - 3, 0), rows.max() + 4), slice(max(columns.min() - 3, 0), columns.max() + 4))
     nearest = ndimage.distance_transform_edt(~known[box], return_distances=False, return_indices=True)

@@ -19,11 +19,13 @@ from ats_sim.progress import steps
 from ats_sim.reconstruction.agent.body import TorchBody, shaped
 from ats_sim.reconstruction.agent.fit import fit, frames_of, result, start_poses
 from ats_sim.reconstruction.agent.fit_motion import MotionJob, fit_motions
+from ats_sim.reconstruction.agent.fusion import fused_body
 from ats_sim.reconstruction.agent.motion import VideoMotion, clips, on_clock, write_motion
 from ats_sim.reconstruction.agent.observations import Sightings, chosen_frames, gather
 from ats_sim.reconstruction.agent.root_track import best_scale, track_root
 from ats_sim.reconstruction.agent.segmentation import segment_video
 from ats_sim.reconstruction.agent.shape import PosedFrames, colored
+from ats_sim.reconstruction.agent.telling_windows import telling_windows
 from ats_sim.reconstruction.agent.template import Shape, neutral_shape, quadruped_template
 from ats_sim.reconstruction.processes import side_by_side
 from ats_sim.reconstruction.scene.raycast import Raycaster
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
 SHAPE_FRAMES = {"fast": 48, "default": 96, "full": 144}
 SHAPE_STEPS = {"fast": 120, "default": 250, "full": 500}
-SHAPE_WINDOW = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,8 @@ def reconstruct_agent(
         )
     body = TorchBody(quadruped_template(), config.device)
     shape, fitted, residual = _fit_all(body, found, caster, scene.floor_height, config)
-    skinned = colored(shaped(body, shape), [_posed(one, fitted[one.video.name]) for one in found])
+    parts = [_posed(one, fitted[one.video.name]) for one in found]
+    skinned = colored(fused_body(shaped(body, shape), parts), parts)
     motions = {one.video.name: _motion(one, fitted.get(one.video.name), skinned) for one in evidence}
     agent = AgentReconstruction(skinned, motions, _metrics(motions, residual))
     _write(output, agent, shape)
@@ -187,18 +189,14 @@ def support_heights(places: Array, caster: Raycaster, floor: float) -> Array:
 def _fit_shape(
     body: TorchBody, found: list[_Evidence], states: dict[str, _Fitted], shape: Shape, config: ReconstructConfig
 ) -> Shape:
-    """Fit shape and poses together on the windows that show most of the agent; poses go back into the states."""
-    windows: list[tuple[float, _Evidence, slice]] = []
-    for one in found:
-        for start in range(0, max(len(one.sightings.frames) - SHAPE_WINDOW // 2, 1), SHAPE_WINDOW):
-            window = slice(start, start + SHAPE_WINDOW)
-            windows.append((float(one.sightings.seen[window].sum()), one, window))
-    windows.sort(key=lambda entry: -entry[0])
-    best = windows[: max(1, SHAPE_FRAMES[config.preset] // SHAPE_WINDOW)]
-    parts = [(one.sightings, window) for _, one, window in best]
+    """Fit shape and poses together on the windows that tell most of the shape; poses go back into the states."""
+    tracks = [states[one.video.name].T_world_root for one in found]
+    chosen = telling_windows([one.sightings for one in found], tracks, SHAPE_FRAMES[config.preset])
+    best = [(found[index], window) for index, window in chosen]
+    parts = [(one.sightings, window) for one, window in best]
 
     def join(get: Callable[[_Fitted], Array]) -> Array:
-        return np.concatenate([get(states[one.video.name])[window] for _, one, window in best])
+        return np.concatenate([get(states[one.video.name])[window] for one, window in best])
 
     frames = frames_of(parts, join(lambda state: state.support), config.device)
     start_at = start_poses(join(lambda s: s.T_world_root), join(lambda s: s.joint_rotations), config.device)
@@ -206,7 +204,7 @@ def _fit_shape(
     poses, shape, _ = fit(body, frames, start_at, shape, iterations=steps, free_shape=True, label="agent shape")
     _, joints = result(poses)
     done = 0
-    for _, one, window in best:
+    for one, window in best:
         state = states[one.video.name]
         size = len(state.joint_rotations[window])
         state.joint_rotations[window] = joints[done : done + size]
