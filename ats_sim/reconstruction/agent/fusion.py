@@ -69,11 +69,11 @@ def fused_body(skinned: SkinnedMesh, parts: Sequence[PosedFrames]) -> SkinnedMes
     total, weight = np.zeros(len(band.index)), np.zeros(len(band.index))
     count = sum(len(part.frames) for part in parts)
     for part in parts:
-        share = max(1, round(FRAMES * len(part.frames) / max(count, 1)))
-        for k in np.unique(np.linspace(0, len(part.frames) - 1, min(share, len(part.frames))).astype(int)):
-            value, share = _frame_votes(skinned, band, part, int(k))
-            total += share * value
-            weight += share
+        wanted = min(len(part.frames), max(1, round(FRAMES * len(part.frames) / count)))
+        for k in np.unique(np.linspace(0, len(part.frames) - 1, wanted).astype(int)):
+            value, says = _frame_votes(skinned, band, part, int(k))
+            total += says * value
+            weight += says
     total, weight = total + _mirrored(band, total), weight + _mirrored(band, weight)
     prior = PRIOR + np.where(band.distance < 0.0, KEPT, 0.0) * weight
     field = (total + prior * np.clip(band.distance / TRUNCATION, -1.0, 1.0)) / (weight + prior)
@@ -92,8 +92,8 @@ def _band(skinned: SkinnedMesh) -> _Band:
     axes = [origin[axis] + VOXEL * np.arange(shape[axis]) for axis in range(3)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     away, index = cKDTree(places).query(grid, distance_upper_bound=REACH)
-    near = np.isfinite(away)
-    grid, away, nearest = grid[near], away[near], np.asarray(index)[near]
+    near = np.isfinite(np.asarray(away))
+    grid, away, nearest = grid[near], np.asarray(away)[near], np.asarray(index)[near]
     outside = np.einsum("ij,ij->i", grid - places[nearest], normals[nearest]) > 0.0
     distance = np.where(outside, away, -away)
     return _Band(
@@ -115,7 +115,7 @@ def _sampled(skinned: SkinnedMesh) -> tuple[Array, Array, Array]:
 
 
 def _frame_votes(skinned: SkinnedMesh, band: _Band, part: PosedFrames, k: int) -> tuple[Array, Array]:
-    """What a frame says of every voxel: -1 (inside) to 1 (outside), and whether it says anything at all."""
+    """What a frame says of every voxel, -1 (inside) to 1 (outside), and how much that weighs, 0 where it says nothing."""
     from scipy import ndimage
 
     frame, lens = int(part.frames[k]), part.video.intrinsics
