@@ -167,8 +167,13 @@ def _write_surface(
 
 
 def _write_skin(writer: GlbWriter, skinned: SkinnedMesh) -> dict[str, int]:
-    """Joints and weights as validators want them: weights sum to 1 in float32, joints without weight are joint 0."""
+    """Joints and weights as the standard wants them: no joint twice at a vertex, weights that sum to 1 in float32, and
+    joint 0 where there is none."""
     weights = np.where(skinned.skin_weights < 1e-6, np.float32(0), skinned.skin_weights)
+    for later, earlier in ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2)):
+        same = skinned.skin_joints[:, later] == skinned.skin_joints[:, earlier]
+        weights[same, earlier] += weights[same, later]
+        weights[same, later] = 0.0
     weights = (weights / weights.sum(1, keepdims=True, dtype=np.float32)).astype(np.float32)
     joints = np.where(weights > 0, skinned.skin_joints, 0).astype(np.uint16)
     return {
