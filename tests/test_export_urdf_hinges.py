@@ -17,6 +17,7 @@ from ats_sim.reconstruction.agent.template import quadruped_template  # noqa: E4
 from ats_sim.reconstruction.export.srdf import capsule_gaps, write_srdf  # noqa: E402
 from ats_sim.reconstruction.export.urdf import Capsule, capsules, write_urdf  # noqa: E402
 from ats_sim.reconstruction.export.urdf_hinges import capsule_inertia, hinge_angles, write_hinge_urdf  # noqa: E402
+from benchmarks.engine_rigs import root_of  # noqa: E402
 
 MILLIMETRE = 1e-3
 
@@ -72,16 +73,6 @@ def test_pybullet_moves_it_like_the_skeleton(tmp_path: Path, make: object) -> No
         pybullet.disconnect(client)
 
 
-def root_of(client: int, body: int) -> np.ndarray:
-    place, turn = pybullet.getBasePositionAndOrientation(body, physicsClientId=client)
-    _, _, _, at, turned_by, *_ = pybullet.getDynamicsInfo(body, -1, physicsClientId=client)
-    back = pybullet.invertTransform(at, turned_by)
-    place, turn = pybullet.multiplyTransforms(place, turn, *back)
-    root = np.eye(4)
-    root[:3, :3], root[:3, 3] = np.array(pybullet.getMatrixFromQuaternion(turn)).reshape(3, 3), place
-    return root
-
-
 @pytest.mark.parametrize("make", [template, turned, bundled])
 def test_mujoco_moves_it_like_the_skeleton(tmp_path: Path, make: object) -> None:
     mujoco = pytest.importorskip("mujoco")
@@ -116,7 +107,7 @@ def test_masses_and_inertias_are_those_of_bodies(tmp_path: Path, make: object) -
             mass, inertia = link.find("inertial/mass"), link.find("inertial/inertia")
             assert mass is not None and inertia is not None and float(mass.get("value", "0")) > 0
             a, b, c = sorted(float(inertia.get(key, "0")) for key in ("ixx", "iyy", "izz"))
-            assert 0 < a and a + b >= c * (1 - 1e-3)
+            assert a > 0 and a + b >= c * (1 - 1e-3)
             total[name] += float(mass.get("value", "0"))
     stubs = 2e-3 * (skinned.skeleton.num_joints - 1)
     assert total["hinges.urdf"] == pytest.approx(total["agent.urdf"] + stubs, abs=1e-3)

@@ -52,7 +52,14 @@ def hinge_limits(recorded: list[Array], step: float) -> tuple[Array, Array, Arra
 
 
 def write_hinge_urdf(path: Path, skinned: SkinnedMesh, recorded: list[Array], step: float = 0.1) -> None:
-    """Write the rig, atomically; a joint NAME has the hinges NAME_x, NAME_y, NAME_z, the last of which moves its link."""
+    """Write the rig, atomically; joint NAME becomes hinges NAME_x, NAME_y, NAME_z; the last one turns its link.
+
+    Args:
+        path: Where to.
+        skinned: The agent.
+        recorded: Joint rotations (N, J, 3) axis-angle, each array one stretch without a gap.
+        step: Seconds between frames.
+    """
     skeleton, shapes = skinned.skeleton, capsules(skinned)
     low, high, fastest = hinge_limits(recorded, step)
     lines = ['<?xml version="1.0"?>', '<robot name="agent">']

@@ -53,7 +53,7 @@ def new_stage(path: Path) -> Iterator[Any]:
 
 
 def write_mesh(stage: Any, place: str, mesh: TriangleMesh, picture: str) -> Any:
-    """Define a mesh of triangles; `picture` is where its texture lies, relative to the file. Returns the UsdGeom.Mesh."""
+    """Define a UsdGeom.Mesh of triangles; `picture` is where its texture lies, relative to the file."""
     from pxr import UsdGeom, Vt
 
     prim = UsdGeom.Mesh.Define(stage, place)
@@ -82,7 +82,10 @@ def _primvar(prim: Any, name: str, kind: str, values: Array) -> None:
 
 
 def _write_material(stage: Any, prim: Any, picture: str | None) -> None:
-    """A rough surface coloured by the picture, or else by the colours of the vertices."""
+    """A rough surface coloured by the picture, or else by the colours of the vertices.
+
+    USD's preview surface cannot be unlit, as the scene is in glTF: engines shine their own light on it.
+    """
     from pxr import Sdf, UsdShade
 
     kinds, place = Sdf.ValueTypeNames, prim.GetPath().AppendChild("material")
