@@ -19,10 +19,12 @@ import numpy as np
 from ats_sim.home import Home
 from benchmarks.engine_motion import apart
 from benchmarks.engine_rigs import mujoco_rows, pybullet_rows
+from benchmarks.engine_shapes import shape_rows
 from benchmarks.engine_tools import blender_python, counts, gltf_validator, seen_by_blender, validated
 from benchmarks.engine_usd import usd_rows
 
-TIMES = (0.0, 0.5, 3.1, 7.3, 12.0, 20.5, 29.9)
+# Seconds; one of them lies between two keys.
+TIMES = (0.0, 0.5, 3.1, 7.3, 12.03, 20.5, 29.9)
 Row = tuple[str, str, str]
 MISSING = "not installed"
 
@@ -50,6 +52,8 @@ def rows(home: Home, exported: Path | None, pictures: Path | None) -> Iterator[R
         yield from usd_rows(home, exported)
     else:
         yield "scene.usdc, agent.usdc", "usd-core", MISSING if exported else "needs --exported"
+    if exported:
+        yield from shape_rows(home, exported)
     yield from pybullet_rows(home)
     yield from mujoco_rows(home)
 

@@ -43,7 +43,7 @@ def convex_parts(sdf: Array, origin: Array, voxel: float, tolerance: float = 0.1
         sdf: (X, Y, Z) metres, > 0 in free space, sampled at the grid's points.
         origin: (3,) the first point.
         voxel: Metres between points.
-        tolerance: No part holds a grid point that is farther than this from the solid, metres.
+        tolerance: No part larger than two cells holds a grid point that is farther than this from the solid, metres.
 
     Returns:
         Meshes in the frame of the origin, normals outwards.
@@ -140,11 +140,15 @@ def _cut(points: Array, measure: Callable[[ConvexHull], float]) -> Iterator[Piec
     while waiting:
         piece = waiting.pop()
         axes = np.flatnonzero(np.floor(piece.hull.max_bound) - np.ceil(piece.hull.min_bound) >= 2).tolist()
-        if piece.excess == 0.0 or not axes:
+        if piece.excess == 0.0:
             yield piece
             continue
         halves = [_halves(piece, axis, plane, measure) for axis in axes for plane in _planes(piece.points, axis)]
-        waiting += min(halves, key=lambda pair: (sum(half.excess for half in pair), _lopsided(pair)))
+        halves = [pair for pair in halves if pair]
+        if halves:
+            waiting += min(halves, key=lambda pair: (sum(half.excess for half in pair), _lopsided(pair)))
+        else:  # nothing left to cut
+            yield piece
 
 
 def _halves(piece: Piece, axis: int, plane: int, measure: Callable[[ConvexHull], float]) -> list[Piece]:
