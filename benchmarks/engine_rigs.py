@@ -20,19 +20,26 @@ MISSING = "not installed"
 
 def pybullet_rows(home: Home, poses: int = 200) -> Iterator[Row]:
     """PyBullet: both rigs over recorded poses and as many random ones."""
-    import pybullet
-
     with tempfile.TemporaryDirectory() as folder:
         hinges = Path(folder) / "agent_hinges.urdf"
         write_hinge_urdf(hinges, home.agent, recorded_stretches(home))
         for name, file in (("agent.urdf", home.urdf_path), ("agent_hinges.urdf", hinges)):
-            client = pybullet.connect(pybullet.DIRECT)
-            flags = pybullet.URDF_USE_INERTIA_FROM_FILE
-            body = pybullet.loadURDF(str(file), useFixedBase=True, flags=flags, physicsClientId=client)
-            far = [_pybullet_off(client, body, home, pose) for pose in tried_poses(home, poses)]
-            joints = pybullet.getNumJoints(body, physicsClientId=client)
-            pybullet.disconnect(client)
-            yield name, "PyBullet", f"{joints} joints; off over {2 * poses} poses: {1e3 * max(far):.4f} mm"
+            joints, off = pybullet_off(file, home, tried_poses(home, poses))
+            yield name, "PyBullet", f"{joints} joints; off over {2 * poses} poses: {1e3 * off:.4f} mm"
+
+
+def pybullet_off(file: Path, home: Home, poses: np.ndarray) -> tuple[int, float]:
+    """How many joints PyBullet finds in a rig of the home's agent, and how far (m) its links are from ours at most."""
+    import pybullet
+
+    client = pybullet.connect(pybullet.DIRECT)
+    try:
+        flags = pybullet.URDF_USE_INERTIA_FROM_FILE
+        body = pybullet.loadURDF(str(file), useFixedBase=True, flags=flags, physicsClientId=client)
+        far = max(_pybullet_off(client, body, home, pose) for pose in poses)
+        return int(pybullet.getNumJoints(body, physicsClientId=client)), far
+    finally:
+        pybullet.disconnect(client)
 
 
 def _pybullet_off(client: int, body: int, home: Home, pose: np.ndarray) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from toy_home import make_toy_home, toy_recording, toy_skeleton
 
+from ats_sim.errors import ConfigError
 from ats_sim.gltf import read_scene
 from ats_sim.home import Home
 from ats_sim.reconstruction.export.for_engines import export_for_engines, recorded_stretches
@@ -24,6 +25,14 @@ def test_a_home_is_written_whole(tmp_path: Path) -> None:
     assert wanted | {"agent_hinges.urdf", "agent.srdf"} <= names
     assert len(read_scene(folder / "scene_lod1.glb").faces) <= len(home.scene.faces)
     assert ({"scene.usdc", "agent.usdc"} <= names) == any("USD, metres" in sentence for sentence in said)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    home = Home.load(make_toy_home(tmp_path / "home"), require_policy=False)
+    with pytest.raises(ConfigError, match="another folder"):
+        export_for_engines(home, tmp_path)
+    assert (tmp_path / "thesis.tex").exists()
 
 
 def test_stretches_end_where_the_animal_is_lost() -> None:

@@ -17,7 +17,7 @@ from ats_sim.reconstruction.agent.template import quadruped_template  # noqa: E4
 from ats_sim.reconstruction.export.srdf import capsule_gaps, write_srdf  # noqa: E402
 from ats_sim.reconstruction.export.urdf import Capsule, capsules, write_urdf  # noqa: E402
 from ats_sim.reconstruction.export.urdf_hinges import capsule_inertia, hinge_angles, write_hinge_urdf  # noqa: E402
-from benchmarks.engine_rigs import root_of  # noqa: E402
+from benchmarks.engine_rigs import pybullet_off, root_of, tried_poses  # noqa: E402
 
 MILLIMETRE = 1e-3
 
@@ -71,6 +71,12 @@ def test_pybullet_moves_it_like_the_skeleton(tmp_path: Path, make: object) -> No
                 np.testing.assert_allclose((np.linalg.inv(root) @ [*place, 1])[:3], world[j, :3, 3], atol=MILLIMETRE)
     finally:
         pybullet.disconnect(client)
+
+
+def test_the_bundled_rig_follows_its_recordings() -> None:
+    home = Home.load("default")
+    joints, off = pybullet_off(home.urdf_path, home, tried_poses(home, 40))
+    assert joints == 25 and off < MILLIMETRE
 
 
 @pytest.mark.parametrize("make", [template, turned, bundled])

@@ -49,10 +49,9 @@ def convex_parts(sdf: Array, origin: Array, voxel: float, tolerance: float = 0.1
         Meshes in the frame of the origin, normals outwards.
     """
     depth = np.pad(sdf.astype(np.float32), 1, constant_values=-voxel)
-    free = np.where(depth > tolerance, depth / voxel, 0.0)
-    measure = _measure_of(free)
     if not (depth > 0).any():
         return []
+    measure = _measure_of(np.where(depth > tolerance, depth / voxel, 0.0))
     pieces = [part for block in _blocks(_solid_points(depth, voxel)) for part in _cut(block, measure)]
     return [_mesh(piece, origin - voxel, voxel) for piece in _joined(pieces, measure)]
 
@@ -139,11 +138,10 @@ def _cut(points: Array, measure: Callable[[ConvexHull], float]) -> Iterator[Piec
     waiting = [] if whole is None else [whole]
     while waiting:
         piece = waiting.pop()
-        axes = np.flatnonzero(np.floor(piece.hull.max_bound) - np.ceil(piece.hull.min_bound) >= 2).tolist()
         if piece.excess == 0.0:
             yield piece
             continue
-        halves = [_halves(piece, axis, plane, measure) for axis in axes for plane in _planes(piece.points, axis)]
+        halves = [_halves(piece, axis, plane, measure) for axis in range(3) for plane in _planes(piece.points, axis)]
         halves = [pair for pair in halves if pair]
         if halves:
             waiting += min(halves, key=lambda pair: (sum(half.excess for half in pair), _lopsided(pair)))

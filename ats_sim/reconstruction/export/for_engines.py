@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ats_sim.arrays import Array
+from ats_sim.errors import ConfigError
 from ats_sim.files import atomic_folder
 from ats_sim.gltf import write_scene
 from ats_sim.home import Home
@@ -17,6 +18,9 @@ from ats_sim.reconstruction.export.convex import convex_parts, write_parts
 from ats_sim.reconstruction.export.lods import SHARES, scene_lods
 from ats_sim.reconstruction.export.srdf import write_srdf
 from ats_sim.reconstruction.export.urdf_hinges import write_hinge_urdf
+
+MARK = "agent_hinges.urdf"
+"""A file that only exports have."""
 
 
 def export_for_engines(
@@ -39,8 +43,11 @@ def export_for_engines(
         report: Is told what is written.
 
     Raises:
-        AtsError: If the home is damaged.
+        HomeError: If the home is damaged.
+        ConfigError: If the folder holds something else, which would be lost.
     """
+    if folder.exists() and not (folder / MARK).is_file():
+        raise ConfigError(f"{folder}: is there and no earlier export; name another folder")
     with atomic_folder(folder) as temporary:
         for path in (home.file("scene.glb"), home.file("agent.glb"), home.urdf_path, *home.collision_paths):
             shutil.copy(path, temporary / path.name)
@@ -53,7 +60,7 @@ def export_for_engines(
         write_parts(temporary / "collision_parts.obj", parts)
         report(f"collision_parts.obj: {len(parts)} convex parts")
         recorded = recorded_stretches(home)
-        write_hinge_urdf(temporary / "agent_hinges.urdf", home.agent, recorded)
+        write_hinge_urdf(temporary / MARK, home.agent, recorded)
         write_srdf(temporary / "agent.srdf", home.agent, np.concatenate(recorded))
         report("agent_hinges.urdf, agent.srdf: hinges with limits")
         _write_usd(home, temporary, report)
