@@ -88,11 +88,7 @@ def write_agent(path: Path, skinned: SkinnedMesh, animations: Sequence[Animation
     """
     writer, skeleton = GlbWriter(), skinned.skeleton
     attributes = _write_attributes(writer, skinned.mesh, normals=True)
-    attributes["JOINTS_0"] = writer.array(skinned.skin_joints.astype(np.uint16), target=ARRAY_BUFFER)
-    # Weights of absent joints are dropped and the rest made to sum to 1 as float32 sees it: validators check that sum.
-    weights = np.where(skinned.skin_weights < 1e-6, np.float32(0), skinned.skin_weights)
-    weights = weights / weights.sum(1, keepdims=True, dtype=np.float32)
-    attributes["WEIGHTS_0"] = writer.array(weights.astype(np.float32), target=ARRAY_BUFFER)
+    attributes |= _write_skin(writer, skinned)
     _write_surface(writer, skinned.mesh, attributes, unlit=False, texture_format="png")
     joints = _write_joints(writer, skeleton)
     writer.add("skins", _skin(writer, skeleton, joints))
@@ -170,6 +166,22 @@ def _write_surface(
     writer.add("meshes", {"primitives": [primitive]})
 
 
+def _write_skin(writer: GlbWriter, skinned: SkinnedMesh) -> dict[str, int]:
+    """Joints and weights as the standard wants them: no joint twice at a vertex, weights that sum to 1 in float32, and
+    joint 0 where there is none."""
+    weights = np.where(skinned.skin_weights < 1e-6, np.float32(0), skinned.skin_weights)
+    for later, earlier in ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2)):
+        same = skinned.skin_joints[:, later] == skinned.skin_joints[:, earlier]
+        weights[same, earlier] += weights[same, later]
+        weights[same, later] = 0.0
+    weights = (weights / weights.sum(1, keepdims=True, dtype=np.float32)).astype(np.float32)
+    joints = np.where(weights > 0, skinned.skin_joints, 0).astype(np.uint16)
+    return {
+        "JOINTS_0": writer.array(joints, target=ARRAY_BUFFER),
+        "WEIGHTS_0": writer.array(weights, target=ARRAY_BUFFER),
+    }
+
+
 def _read_mesh(reader: GlbReader, index: object) -> tuple[TriangleMesh, dict[str, Any]]:
     primitives = reader.entry("meshes", index)["primitives"]
     if len(primitives) != 1 or primitives[0].get("mode", 4) != 4:
@@ -236,7 +248,7 @@ def _write_animation(writer: GlbWriter, skeleton: Skeleton, joints: list[int], a
         )
     local = skeleton.joint_rest[:, :3, :3] @ exp_so3(animation.joint_rotations)
     local[:, 0] = animation.T_world_root[:, :3, :3]
-    quaternions = _continuous(quaternion_from_matrix(Y_UP @ local @ Y_UP.T)).astype(np.float32)
+    quaternions = continuous(quaternion_from_matrix(Y_UP @ local @ Y_UP.T)).astype(np.float32)
     places = (animation.T_world_root[:, :3, 3] @ Y_UP.T).astype(np.float32)
     clock = writer.array(animation.time.astype(np.float32), bounds=True)
     outputs = [(joints[0], "translation", places)]
@@ -270,7 +282,7 @@ def _z_up_pose(poses: Array) -> Array:
     return rigid(Y_UP.T @ poses[..., :3, :3] @ Y_UP, poses[..., :3, 3] @ Y_UP)
 
 
-def _continuous(quaternions: Array) -> Array:
+def continuous(quaternions: Array) -> Array:
     """Flip signs along time (N, J, 4) so that linear blending takes the short way."""
     dots = (quaternions[1:] * quaternions[:-1]).sum(-1)
     signs = np.cumprod(np.where(dots < 0, -1.0, 1.0), axis=0)

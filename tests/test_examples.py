@@ -14,10 +14,23 @@ from ats_sim.geometry import look_at, quaternion_from_matrix
 from ats_sim.video import read_video
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-NEEDS = {"train_ppo": "stable_baselines3", "rollouts_ray": "ray", "export_minari": "minari"}
-EXTRAS = {"train_ppo": "rl", "rollouts_ray": "cluster", "export_minari": "data"}
+NEEDS = {
+    "train_ppo": "stable_baselines3",
+    "rollouts_ray": "ray",
+    "export_minari": "minari",
+    "export_for_engines": "pxr",
+}
+EXTRAS = {"train_ppo": "rl", "rollouts_ray": "cluster", "export_minari": "data", "export_for_engines": "engines"}
 HELPERS = ("small_plot", "command_line")
-RUNNABLE = ("scripted_observers", "futures", "replay_against_reality", "train_ppo", "rollouts_ray", "export_minari")
+RUNNABLE = (
+    "scripted_observers",
+    "futures",
+    "replay_against_reality",
+    "train_ppo",
+    "rollouts_ray",
+    "export_minari",
+    "export_for_engines",
+)
 
 
 def run(name: str, *arguments: object, patch: pytest.MonkeyPatch) -> None:

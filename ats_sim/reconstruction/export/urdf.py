@@ -60,7 +60,9 @@ def write_urdf(path: Path, skinned: SkinnedMesh) -> None:
             f'  <joint name="{name}_joint" type="spherical">',
             f'    <parent link="{parent}"/>',
             f'    <child link="{name}"/>',
-            f"    {_origin(skeleton.joint_rest[joint])}",
+            f"    {origin(skeleton.joint_rest[joint])}",
+            # A spherical joint needs none, but PyBullet warns of each joint without.
+            '    <axis xyz="1 0 0"/>',
             "  </joint>",
         ]
     lines.append("</robot>")
@@ -96,19 +98,20 @@ def _link(name: str, shape: Capsule, centred: bool) -> list[str]:
     return [
         f'  <link name="{name}">',
         "    <inertial>",
-        f"      {_origin(inertial)}",
+        f"      {origin(inertial)}",
         f'      <mass value="{mass:.5f}"/>',
         f'      <inertia ixx="{inertia:.3e}" ixy="0" ixz="0" iyy="{inertia:.3e}" iyz="0" izz="{inertia:.3e}"/>',
         "    </inertial>",
         "    <collision>",
-        f"      {_origin(shape.pose)}",
+        f"      {origin(shape.pose)}",
         f'      <geometry><capsule radius="{shape.radius:.5f}" length="{shape.length:.5f}"/></geometry>',
         "    </collision>",
         "  </link>",
     ]
 
 
-def _origin(pose: Array) -> str:
+def origin(pose: Array) -> str:
+    """The URDF element of a pose (4, 4)."""
     x, y, z = pose[:3, 3]
     roll, pitch, yaw = _fixed_angles(pose[:3, :3])
     return f'<origin xyz="{x:.6f} {y:.6f} {z:.6f}" rpy="{roll:.6f} {pitch:.6f} {yaw:.6f}"/>'
