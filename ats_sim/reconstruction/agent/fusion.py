@@ -115,7 +115,7 @@ def _sampled(skinned: SkinnedMesh) -> tuple[Array, Array, Array]:
 
 
 def _frame_votes(skinned: SkinnedMesh, band: _Band, part: PosedFrames, k: int) -> tuple[Array, Array]:
-    """What a frame says of every voxel, -1 (inside) to 1 (outside), and how much that weighs, 0 where it says nothing."""
+    """What a frame says of every voxel, -1 (inside) to 1 (outside), and how much that weighs, 0 where it is silent."""
     from scipy import ndimage
 
     frame, lens = int(part.frames[k]), part.video.intrinsics
