@@ -156,8 +156,8 @@ def test_other_folders_and_animals_are_refused(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(CaptureError, match="not empty"):
         synthesize(tmp_path, CONFIG)
-    with pytest.raises(ConfigError, match="dog"):
-        synthesize(tmp_path / "new", SynthesizeConfig(body="dog"))
+    with pytest.raises(ConfigError, match="unicorn"):
+        synthesize(tmp_path / "new", SynthesizeConfig(body="unicorn"))  # type: ignore[arg-type]
     assert not (tmp_path / "new").exists()
 
 

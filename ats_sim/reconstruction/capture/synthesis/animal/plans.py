@@ -25,7 +25,7 @@ from ats_sim.reconstruction.capture.synthesis.animal.territory import STEP_HEIGH
 
 @dataclass
 class Arrival:
-    """Done at once: marks that the cat is at a place."""
+    """Done at once: marks that the animal is at a place."""
 
     place: Place
     activity: str = "stand"
@@ -37,7 +37,7 @@ class Arrival:
 
 @dataclass
 class Departure:
-    """Done at once: marks that the cat is on the floor, on its way."""
+    """Done at once: marks that the animal is on the floor, on its way."""
 
     activity: str = "stand"
 
@@ -47,7 +47,7 @@ class Departure:
 
 
 def visit(territory: Territory, place: Place | None, goal: Place, now: Situation, drives: Drives) -> list[Deed]:
-    """Leave where the cat is, walk to `goal`, get onto it and use it."""
+    """Leave where the animal is, walk to `goal`, get onto it and use it."""
     rng = now.rng
     hurried = float(rng.random()) < 0.12 + 0.3 * (goal.spot.kind == "bowl" and drives.hunger > 0.7)
     speed = float(rng.uniform(1.15, 1.45) if hurried else rng.uniform(0.42, 0.68))

@@ -1,12 +1,15 @@
-"""The cat's feet stay where they stand, its joints move at bounded speed and nothing sinks into the ground."""
+"""Feet stay where they stand, joints move at bounded speed, nothing sinks into the ground; for every species."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ats_sim.reconstruction.capture.synthesis.animal.cat_body import FEET, Body, make_body
+from ats_sim.reconstruction.capture.synthesis.animal.body import FEET, PLANS, Body, make_body
+from ats_sim.reconstruction.capture.synthesis.animal.body_plan import BodyKind
 from ats_sim.reconstruction.capture.synthesis.animal.hop import GRAVITY, PUSH_TIME, Hop
 from ats_sim.reconstruction.capture.synthesis.animal.motor import Command, Motor
-from ats_sim.reconstruction.capture.synthesis.animal.postures import POSTURES
+from ats_sim.reconstruction.capture.synthesis.animal.postures import PostureName
 from ats_sim.skeleton import QUADRUPED_NAMES
 
 PAWS = [QUADRUPED_NAMES.index(f"{foot}_paw") for foot in FEET]
@@ -14,9 +17,20 @@ SLIP = 0.01
 JOINT_SPEED = 32.0
 
 
+@pytest.fixture(scope="module", params=[*PLANS])
+def body(request: pytest.FixtureRequest) -> Body:
+    return make_body(request.param, np.random.default_rng(1))
+
+
 @pytest.fixture(scope="module")
-def body() -> Body:
+def cat() -> Body:
     return make_body("cat", np.random.default_rng(1))
+
+
+def equal_froude(body: Body, speed: float = 0.0, turn_rate: float = 0.0) -> Command:
+    """A cat's speed (m/s) and turn rate as an animal of this size would have them: v² / l and ω² l are alike."""
+    root = (body.plan.similarity.length) ** 0.5
+    return Command(speed=speed * root, turn_rate=turn_rate / root)
 
 
 def paws(body: Body, motor: Motor) -> np.ndarray:
@@ -37,18 +51,11 @@ def stance_slips(points: np.ndarray, planted: np.ndarray) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    "command",
-    [
-        Command(speed=0.45),
-        Command(speed=0.65),
-        Command(speed=1.4),
-        Command(speed=1.9),
-        Command(turn_rate=2.0),
-        Command(speed=0.5, turn_rate=1.2),
-    ],
+    ("speed", "turn_rate"),
+    [(0.1, 0.0), (0.45, 0.0), (0.65, 0.0), (1.4, 0.0), (1.9, 0.0), (3.4, 0.0), (0.0, 2.0), (0.5, 1.2)],
 )
-def test_planted_paws_do_not_skate(body: Body, command: Command) -> None:
-    motor = Motor(body, np.zeros(2), 0.3)
+def test_planted_paws_do_not_skate(body: Body, speed: float, turn_rate: float) -> None:
+    motor, command = Motor(body, np.zeros(2), 0.3), equal_froude(body, speed, turn_rate)
     points, planted = [], []
     for _ in range(160):
         motor.advance(0.025, command)
@@ -60,25 +67,29 @@ def test_planted_paws_do_not_skate(body: Body, command: Command) -> None:
     assert np.array(points)[..., 2].min() > -0.002
 
 
-def test_walk_is_the_lateral_sequence_and_covers_ground(body: Body) -> None:
+@pytest.mark.parametrize("kind", ["cat", "dog"])
+def test_walk_is_the_lateral_sequence_and_covers_ground(kind: BodyKind) -> None:
+    body = make_body(kind, np.random.default_rng(1))
     motor = Motor(body, np.zeros(2), 0.0)
     landings = []
     before = motor.planted
     for step in range(400):
-        motor.advance(0.01, Command(speed=0.55))
+        motor.advance(0.01, equal_froude(body, speed=0.55))
         landings += [FEET[foot] for foot in np.flatnonzero(motor.planted & ~before) if step > 150]
         before = motor.planted
     order = ["left_hind", "left_front", "right_hind", "right_front"]
     first = order.index(landings[0])
     assert landings[:8] == [order[(first + k) % 4] for k in range(8)]
-    assert motor.position[0] == pytest.approx(0.55 * 4.0, abs=0.15)
+    assert motor.position[0] == pytest.approx(4.0 * equal_froude(body, speed=0.55).speed, abs=0.15)
 
 
-def test_trot_moves_diagonal_pairs(body: Body) -> None:
+@pytest.mark.parametrize("kind", ["cat", "dog"])
+def test_trot_moves_diagonal_pairs(kind: BodyKind) -> None:
+    body = make_body(kind, np.random.default_rng(1))
     motor = Motor(body, np.zeros(2), 0.0)
     together = []
     for step in range(300):
-        motor.advance(0.01, Command(speed=1.6))
+        motor.advance(0.01, equal_froude(body, speed=1.6))
         if step > 150:
             lf, rf, lh, rh = motor.planted
             together.append([lf == rh, rf == lh, lf != rf])
@@ -88,18 +99,68 @@ def test_trot_moves_diagonal_pairs(body: Body) -> None:
     assert alternating > 0.7
 
 
-@pytest.mark.parametrize("name", sorted(POSTURES))
-def test_postures_rest_on_the_ground(body: Body, name: str) -> None:
+def landings(body: Body, speed: float) -> dict[str, list[float]]:
+    """Times at which each foot lands within three seconds of steady motion."""
+    motor, times = Motor(body, np.zeros(2), 0.0), {foot: [] for foot in FEET}
+    before = motor.planted
+    for step in range(450):
+        motor.advance(0.01, Command(speed=speed))
+        for foot in np.flatnonzero(motor.planted & ~before):
+            if step >= 150:
+                times[FEET[foot]].append(0.01 * step)
+        before = motor.planted
+    return times
+
+
+@pytest.mark.parametrize("speed", [0.35, 0.6, 1.5])
+def test_rabbits_hop_with_both_hind_feet_together(speed: float) -> None:
+    """A half-bound: the hind feet land as one, the front feet one after the other, at all but the slowest speeds."""
+    times = landings(make_body("rabbit", np.random.default_rng(1)), speed)
+    together = np.abs(np.subtract.outer(times["left_hind"], times["right_hind"])).min(1)
+    apart = np.abs(np.subtract.outer(times["left_front"], times["right_front"])).min(1)
+    assert len(together) > 4 and together.max() <= 0.02
+    assert 0.02 < np.median(apart) < 0.12
+    slow = landings(make_body("rabbit", np.random.default_rng(1)), 0.08)
+    assert np.abs(np.subtract.outer(slow["left_hind"], slow["right_hind"])).min(1).min() > 0.1
+
+
+def test_gallop_outruns_the_trot_and_leaves_the_ground(cat: Body) -> None:
+    motor, airborne = Motor(cat, np.zeros(2), 0.0), []
+    for step in range(400):
+        motor.advance(0.01, Command(speed=3.5))
+        airborne += [not motor.planted.any()] if step > 200 else []
+    assert motor.speed == pytest.approx(3.5)
+    assert 0.05 < np.mean(airborne) < 0.6
+
+
+def test_strides_of_equal_froude_numbers_scale_with_the_leg(cat: Body) -> None:
+    """Dynamic similarity: at equal v² / (g l) a stride is the same multiple of the leg, its time goes with its root."""
+    dog = make_body("dog", np.random.default_rng(1))
+
+    def hip(body: Body) -> float:
+        return PLANS[body.plan.kind].left["thigh"][2] + PLANS[body.plan.kind].stand_height
+
+    leg = hip(dog) / hip(cat)
+    for speed in (0.5, 1.5):
+        periods = [
+            float(np.median(np.diff(landings(body, speed * pace)["left_hind"])))
+            for body, pace in ((cat, 1.0), (dog, leg**0.5))
+        ]
+        assert periods[1] / periods[0] == pytest.approx(leg**0.5, rel=0.06)
+
+
+@pytest.mark.parametrize("name", sorted(PLANS["cat"].postures))
+def test_postures_rest_on_the_ground(body: Body, name: PostureName) -> None:
     motor = Motor(body, np.zeros(2), 0.0)
-    for _ in range(40):
-        motor.advance(0.1, Command(posture=name))  # type: ignore[arg-type]
+    for _ in range(60):
+        motor.advance(0.1, Command(posture=name))
     pose = motor.pose()
     vertices = body.skinned.posed(*pose)
     joints = body.skeleton.forward_kinematics(*pose)[:, 2, 3]
     assert vertices[:, 2].min() > -0.012
     assert joints.min() > 0.005
     np.testing.assert_allclose(paws(body, motor)[:, 2], 0.0, atol=0.004)
-    assert motor.pose()[0][2, 3] == pytest.approx(POSTURES[name].height * body.stand_height / 0.195, abs=0.01)  # type: ignore[index]
+    assert motor.pose()[0][2, 3] == pytest.approx(body.plan.postures[name].height * body.scale, abs=0.01)
 
 
 def test_flight_is_ballistic_and_meets_both_ends() -> None:
@@ -140,12 +201,13 @@ def test_joints_move_at_bounded_speed_through_a_day(body: Body) -> None:
     motor = Motor(body, np.zeros(2), 0.0)
     rotations, roots = [], []
     for command in day:
-        motor.advance(0.1, command)
+        scaled = equal_froude(body, command.speed, command.turn_rate)
+        motor.advance(0.1, replace(command, speed=scaled.speed, turn_rate=scaled.turn_rate))
         root, joints = motor.pose()
         rotations.append(joints)
         roots.append(root[:3, 3])
     assert np.abs(np.diff(rotations, axis=0)).max() / 0.1 < JOINT_SPEED
-    assert np.linalg.norm(np.diff(roots, axis=0), axis=1).max() / 0.1 < 2.2
+    assert np.linalg.norm(np.diff(roots, axis=0), axis=1).max() / 0.1 < 2.2 * body.plan.similarity.length**0.5
 
 
 def test_motion_does_not_depend_on_where_it_happens(body: Body) -> None:

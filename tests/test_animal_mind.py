@@ -1,4 +1,4 @@
-"""The cat has purposes: it visits its places, runs from who charges, trusts who sits, and repeats under a seed."""
+"""An animal has purposes: it visits its places, runs from who charges, trusts who sits, and repeats under a seed."""
 
 import copy
 import time
@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from cat_home import TestRoom, make_room
+from animal_home import TestRoom, make_room
 
 from ats_sim.errors import ArrayError, CaptureError
-from ats_sim.reconstruction.capture.synthesis.animal.cat_body import FEET, Body, make_body
+from ats_sim.reconstruction.capture.synthesis.animal.body import FEET, PLANS, Body, make_body
 from ats_sim.reconstruction.capture.synthesis.animal.mind import AgentState, Mind
 from ats_sim.reconstruction.capture.synthesis.animal.territory import Territory
 
@@ -33,7 +33,7 @@ def sits(mind: Mind, observer: np.ndarray) -> np.ndarray:
 
 
 def charges(mind: Mind, observer: np.ndarray) -> np.ndarray:
-    """Velocity of an observer that runs at the cat and stops an arm's length away."""
+    """Velocity of an observer that runs at the animal and stops an arm's length away."""
     toward = mind.motor.position - observer[:2]
     distance = float(np.hypot(*toward))
     return np.array([*(1.4 * toward / distance), 0.0]) if distance > 0.4 else np.zeros(3)
@@ -143,7 +143,7 @@ def test_lives_faster_than_real_time(body: Body, room: TestRoom) -> None:
 
 
 def test_ways_lead_around_furniture_from_everywhere(room: TestRoom) -> None:
-    territory = Territory(room)
+    territory = Territory(room, PLANS["cat"])
     rng = np.random.default_rng(0)
     for _ in range(20):
         start = room.nav.sample(rng)
