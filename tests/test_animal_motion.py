@@ -216,3 +216,23 @@ def test_motion_does_not_depend_on_where_it_happens(body: Body) -> None:
         here.advance(0.1, Command(speed=0.5, turn_rate=0.3))
         there.advance(0.1, Command(speed=0.5, turn_rate=0.3))
     np.testing.assert_allclose(here.pose()[1], there.pose()[1], atol=1e-9)
+
+
+def test_grooming_brings_the_nose_to_the_left_flank_and_licks(body: Body) -> None:
+    motor, noses, feet = Motor(body, np.zeros(2), 0.0), [], []
+    head = QUADRUPED_NAMES.index("head")
+    for step in range(200):
+        motor.advance(0.025, Command(posture="groom"))
+        if step >= 120:
+            frame = body.skeleton.forward_kinematics(*motor.pose())[head]
+            noses.append(frame[:3, :3] @ np.array(body.plan.face.nose) * body.scale + frame[:3, 3])
+            feet.append(paws(body, motor))
+    nose = np.mean(noses, axis=0)
+    owner = np.array(QUADRUPED_NAMES)[body.skinned.skin_joints[:, 0]]
+    side = body.skinned.posed(*motor.pose())[np.isin(owner, ("spine2", "spine3", "left_shoulder", "left_upper_arm"))]
+    # Nobody's spine is made of three joints: what it lacks is the last hand's breadth to the flank.
+    assert np.linalg.norm(side - nose, axis=1).min() < 0.25 * body.stand_height
+    assert nose[1] > 0.1 * body.stand_height and nose[2] < 1.1 * body.stand_height
+    nods = np.fft.rfft(np.array(noses)[:, 2] - nose[2])
+    assert 2.0 <= np.fft.rfftfreq(len(noses), 0.025)[np.abs(nods).argmax()] <= 3.0
+    assert np.linalg.norm(np.ptp(feet, axis=0), axis=-1).max() < SLIP

@@ -93,6 +93,10 @@ class BodyPlan:
     """From the bowl to the root of the eating animal."""
     haunts: frozenset[AffordanceKind]
     """Kinds of places it uses."""
+    grooming: float
+    """Chance that a rest begins with licking the flank."""
+    romping: float
+    """Chance that a wakeful animal gallops through the home on its way to a place."""
     foot_roll: FootRoll = FootRoll()
 
 

@@ -13,6 +13,8 @@ _HEAD = QUADRUPED_NAMES.index("head")
 _TAIL = [QUADRUPED_NAMES.index(f"tail{k}") for k in range(1, 6)]
 _GAZE_SHARE = (0.06, 0.12, 0.20)
 """Part of the gaze's yaw that each spine joint takes; the head takes the rest."""
+_LICK_RATE = 2.0 * np.pi * 2.5
+"""Of the nods while an animal grooms itself, rad/s."""
 MAX_GAZE_YAW = 1.45
 MAX_GAZE_RATE = 4.0
 
@@ -49,7 +51,7 @@ class GazeAndTail:
         spine_pitch = posture.spine / 3.0
         head_yaw = self._yaw
         for joint, share in zip(_SPINE, _GAZE_SHARE, strict=True):
-            yaw = bend + share * self._yaw
+            yaw = bend + share * self._yaw + posture.spine_turn / 3.0
             head_yaw -= share * self._yaw
             breath = 0.008 * np.sin(2.6 * time) if joint == _SPINE[0] else 0.0
             rotations[joint] = axis_angle_zyx(yaw, spine_pitch + breath, 0.0)
@@ -57,7 +59,8 @@ class GazeAndTail:
         # Eating and sleeping heads stay down whatever there is to see.
         down = float(np.clip((posture.head - 0.2) / 0.2, 0.0, 1.0))
         pitch = posture.head + self._share * (1.0 - down) * (self._pitch - posture.head)
-        rotations[_HEAD] = _leveled(horizon, head_yaw * (1.0 - down) - bend, pitch)
+        pitch += posture.lick * np.sin(_LICK_RATE * time)
+        rotations[_HEAD] = _leveled(horizon, head_yaw * (1.0 - down) - bend + posture.head_turn, pitch)
         lift = posture.tail_lift + self._tail_slope - posture.pitch
         for k, joint in enumerate(_TAIL):
             swing = self._sway * np.sin(self._swing_phase - 0.8 * k) - 0.25 * bend

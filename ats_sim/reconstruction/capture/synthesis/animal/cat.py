@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ats_sim.reconstruction.capture.synthesis.animal.body_plan import (
     BodyPlan,
     Face,
@@ -107,15 +109,17 @@ def _left_legs() -> list[Limb]:
     ]
 
 
+_SIT = Posture(
+    height=0.124, pitch=-0.60, spine=-0.18, head=0.02, hind_x=0.118, hind_y=0.014, front_y=-0.012,
+    metatarsal=-1.22, tail_lift=-0.20, tail_curl=0.04, tail_wrap=0.42,
+)  # fmt: skip
 _POSTURES: dict[PostureName, Posture] = {
     "stand": Posture(height=0.195, tail_lift=-0.55, tail_curl=0.12),
     "walk": Posture(height=0.188, head=0.05, tail_lift=-0.25, tail_curl=0.16),
     "trot": Posture(height=0.182, head=-0.05, spine=0.05, tail_lift=-0.35, tail_curl=0.10),
     "alert": Posture(height=0.198, head=-0.12, spine=-0.10, tail_lift=0.9, tail_curl=0.12),
-    "sit": Posture(
-        height=0.124, pitch=-0.60, spine=-0.18, head=0.02, hind_x=0.118, hind_y=0.014, front_y=-0.012,
-        metatarsal=-1.22, tail_lift=-0.20, tail_curl=0.04, tail_wrap=0.42,
-    ),
+    "sit": _SIT,
+    "groom": replace(_SIT, spine=-0.02, head=0.85, spine_turn=0.80, head_turn=1.50, lick=0.10),
     "lie": Posture(
         height=0.081, pitch=-0.16, spine=-0.04, head=0.0, front_x=0.040, front_y=-0.004, hind_x=0.072, hind_y=0.020,
         front_paw=-0.20, metatarsal=-1.22, tail_lift=-0.28, tail_curl=0.06, tail_wrap=0.30,
@@ -171,4 +175,7 @@ CAT = BodyPlan(
     trunk=CAT_TRUNK,
     bowl_distance=0.33,
     haunts=frozenset(("couch", "bowl", "window", "bed", "hide")),
+    # Never drawn, so that the cat of a seed lives the life it always lived.
+    grooming=0.0,
+    romping=0.0,
 )

@@ -24,7 +24,7 @@ _MIDLINE: dict[str, Point] = {
     "spine1": (0.050, 0.0, 0.008),
     "spine2": (0.115, 0.0, 0.012),
     "spine3": (0.170, 0.0, 0.024),
-    "head": (0.288, 0.0, 0.150),
+    "head": (0.274, 0.0, 0.142),
     "tail1": (-0.205, 0.0, 0.060),
     "tail2": (-0.257, 0.0, 0.043),
     "tail3": (-0.309, 0.0, 0.026),
@@ -57,8 +57,8 @@ def _trunk() -> list[Limb]:
         Limb("spine2", (0.0, 0.0, -0.066), (0.055, 0.0, -0.066), 0.073, 0.071),
         Limb("spine3", (-0.020, 0.0, 0.000), (0.020, 0.0, 0.012), 0.067, 0.061),
         Limb("spine3", (0.000, 0.0, -0.078), (0.030, 0.0, -0.060), 0.067, 0.061),
-        Limb("spine3", (0.015, 0.0, 0.010), (0.100, 0.0, 0.110), 0.069, 0.056),
-        Limb("spine3", (0.030, 0.0, -0.040), (0.105, 0.0, 0.085), 0.064, 0.053),
+        Limb("spine3", (0.015, 0.0, 0.010), (0.088, 0.0, 0.102), 0.069, 0.056),
+        Limb("spine3", (0.030, 0.0, -0.040), (0.092, 0.0, 0.078), 0.064, 0.053),
     ]
 
 
@@ -109,15 +109,17 @@ def _left_legs() -> list[Limb]:
 
 
 _STAND = Posture(height=0.350, tail_lift=1.45, tail_curl=0.60)
+_SIT = Posture(
+    height=0.235, pitch=-0.68, spine=-0.12, head=0.02, front_x=-0.020, front_y=-0.012, hind_x=0.175, hind_y=0.030,
+    metatarsal=-1.20, tail_lift=0.10, tail_curl=0.10, tail_wrap=0.15,
+)  # fmt: skip
 _POSTURES: dict[PostureName, Posture] = {
     "stand": _STAND,
     "walk": replace(_STAND, height=0.322, head=0.08, spine=0.03, tail_lift=1.30),
     "trot": replace(_STAND, height=0.308, head=0.02, spine=0.06, tail_lift=1.10, tail_curl=0.40),
     "alert": replace(_STAND, height=0.354, head=-0.12, spine=-0.08, tail_lift=1.60),
-    "sit": Posture(
-        height=0.235, pitch=-0.68, spine=-0.12, head=0.02, front_x=-0.020, front_y=-0.012, hind_x=0.175, hind_y=0.030,
-        metatarsal=-1.20, tail_lift=0.10, tail_curl=0.10, tail_wrap=0.15,
-    ),
+    "sit": _SIT,
+    "groom": replace(_SIT, spine=0.10, head=0.80, spine_turn=0.80, head_turn=1.50, lick=0.08),
     "lie": Posture(
         height=0.138, pitch=-0.10, spine=-0.04, head=0.02, front_x=0.110, hind_x=0.125, hind_y=0.045,
         front_paw=-0.50, metatarsal=-1.20, tail_lift=-0.20, tail_curl=0.06, tail_wrap=0.20,
@@ -173,4 +175,6 @@ DOG = BodyPlan(
     trunk=Trunk(radius=0.17, height=0.50),
     bowl_distance=0.44,
     haunts=frozenset(("couch", "bowl", "window", "bed", "hide")),
+    grooming=0.15,
+    romping=0.15,
 )

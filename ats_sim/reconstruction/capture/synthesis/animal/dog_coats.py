@@ -15,21 +15,21 @@ def _points(color: Color, strength: float = 1.0) -> tuple[Marking, ...]:
     return (
         Marking(color, (*_TRUNK, "thigh"), centre=(-0.03, 0.0, -0.12), radii=(0.26, 0.12, 0.09), facing=(0, 0, -1)),
         Marking(color, ("spine3", "upper_arm"), centre=(0.22, 0.0, -0.03), radii=(0.08, 0.06, 0.11), strength=strength),
-        Marking(color, ("head",), centre=(0.350, 0.048, 0.118), radii=(0.060, 0.030, 0.034), strength=strength),
-        Marking(color, ("head",), centre=(0.415, 0.0, 0.105), radii=(0.065, 0.060, 0.024), strength=strength),
+        Marking(color, ("head",), centre=(0.336, 0.048, 0.110), radii=(0.060, 0.030, 0.034), strength=strength),
+        Marking(color, ("head",), centre=(0.401, 0.0, 0.097), radii=(0.065, 0.060, 0.024), strength=strength),
         Marking(color, _LEGS, centre=(0.0, 0.0, -0.34), radii=(9.0, 9.0, 0.11), strength=strength),
     )
 
 
 def _inner_ears(color: Color) -> Marking:
     return Marking(
-        color, ("head",), centre=(0.320, 0.036, 0.232), radii=(0.03, 0.022, 0.032), facing=(1, 0, 0), strength=0.8
+        color, ("head",), centre=(0.306, 0.036, 0.224), radii=(0.03, 0.022, 0.032), facing=(1, 0, 0), strength=0.8
     )
 
 
 _WHITE: Color = (238, 230, 216)
 _TAN: Color = (180, 112, 58)
-_BROWS = Marking(_TAN, ("head",), centre=(0.372, 0.018, 0.196), radii=(0.016, 0.010, 0.010))
+_BROWS = Marking(_TAN, ("head",), centre=(0.358, 0.018, 0.188), radii=(0.016, 0.010, 0.010))
 
 _PATTERNS = (
     Pattern(
@@ -48,7 +48,7 @@ _PATTERNS = (
             Marking((44, 38, 36), (*_TRUNK, "thigh", "tail1"), (-0.03, 0.0, 0.06), (0.24, 0.16, 0.105)),
             *_points(_WHITE),
             Marking(_WHITE, ("forearm", "paw", "hock"), centre=(0.0, 0.0, -0.30), radii=(9.0, 9.0, 0.17)),
-            Marking(_WHITE, ("head",), centre=(0.40, 0.0, 0.170), radii=(0.07, 0.011, 0.06)),
+            Marking(_WHITE, ("head",), centre=(0.386, 0.0, 0.162), radii=(0.07, 0.011, 0.06)),
             Marking(_WHITE, ("tail",), centre=(-0.45, 0.0, -0.02), radii=(0.10, 9.0, 9.0)),
             _inner_ears((206, 160, 140)),
         ),

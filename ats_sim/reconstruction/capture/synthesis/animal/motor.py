@@ -26,7 +26,9 @@ from ats_sim.reconstruction.capture.synthesis.animal.postures import (
 MAX_TURN_RATE = 2.6
 """Of the cat, rad/s; larger animals turn more slowly."""
 MAX_SUBSTEP = 0.05
-_ACCELERATION = 2.8
+_ACCELERATION, _SPRINT_ACCELERATION = 2.8, 5.5
+SPRINT_SPEED = 2.2
+"""A cat that wants to be faster than this, m/s, throws itself forward."""
 _TURN_ACCELERATION = 14.0
 _POSTURE_RATE = 5.2
 _HOP_POSTURE_RATE = 14.0
@@ -146,7 +148,8 @@ class Motor:
         wanted = float(np.clip(command.speed, 0.0, self._plan.gaits.top_speed * self.pace)) * upright
         turning = MAX_TURN_RATE / self.pace
         turn = float(np.clip(command.turn_rate, -turning, turning)) * upright
-        self.speed += float(np.clip(wanted - self.speed, -1.6 * _ACCELERATION * dt, _ACCELERATION * dt))
+        push = _SPRINT_ACCELERATION if wanted > SPRINT_SPEED * self.pace else _ACCELERATION
+        self.speed += float(np.clip(wanted - self.speed, -1.6 * push * dt, push * dt))
         self.turn_rate += float(np.clip(turn - self.turn_rate, -_TURN_ACCELERATION * dt, _TURN_ACCELERATION * dt))
         middle = self.yaw + 0.5 * self.turn_rate * dt
         self.position = self.position + self.speed * dt * np.array([np.cos(middle), np.sin(middle)])

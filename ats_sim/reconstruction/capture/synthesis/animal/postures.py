@@ -13,7 +13,9 @@ import numpy as np
 
 from ats_sim.arrays import Array
 
-PostureName = Literal["stand", "walk", "trot", "sit", "lie", "loaf", "sleep", "eat", "stretch", "crouch", "alert"]
+PostureName = Literal[
+    "stand", "walk", "trot", "sit", "lie", "loaf", "sleep", "eat", "stretch", "crouch", "alert", "groom"
+]
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,16 @@ class Posture:
     """Further lift of each following tail joint."""
     tail_wrap: float = 0.0
     """Yaw of each tail joint, to wrap the tail around the body."""
+    spine_turn: float = 0.0
+    """Yaw of the front half of the spine, positive to the left, over three joints."""
+    head_turn: float = 0.0
+    """Yaw of the head against the chest, positive to the left."""
+    lick: float = 0.0
+    """Amplitude of the head's nods."""
 
     @cached_property
     def vector(self) -> Array:
-        """(14,) all fields in order."""
+        """(17,) all fields in order."""
         return np.array(astuple(self))
 
     @classmethod

@@ -110,12 +110,14 @@ def _left_legs() -> list[Limb]:
 
 
 _STAND = Posture(height=0.115, tail_lift=0.55)
+_SIT = replace(_STAND, height=0.104, pitch=-0.26, spine=-0.06, head=-0.02, front_x=-0.010)
 _POSTURES: dict[PostureName, Posture] = {
     "stand": _STAND,
     "walk": replace(_STAND, height=0.118, head=0.05),
     "trot": replace(_STAND, height=0.134, pitch=0.08, head=-0.02, tail_lift=0.80),
     "alert": replace(_STAND, height=0.113, pitch=-0.20, spine=-0.08, head=-0.12, front_x=-0.006, tail_lift=0.70),
-    "sit": replace(_STAND, height=0.104, pitch=-0.26, spine=-0.06, head=-0.02, front_x=-0.010),
+    "sit": _SIT,
+    "groom": replace(_SIT, spine=0.06, head=0.60, spine_turn=0.60, head_turn=1.45, lick=0.10),
     "lie": replace(_STAND, height=0.095, spine=-0.04, front_x=0.040, hind_x=-0.020, front_paw=-0.25, tail_lift=0.30),
     "loaf": replace(_STAND, height=0.099, spine=0.06, head=0.06, front_x=-0.012),
     "sleep": replace(_STAND, height=0.096, spine=0.14, head=0.22, front_x=0.006, tail_lift=0.40),
@@ -154,5 +156,7 @@ RABBIT = BodyPlan(
     trunk=Trunk(radius=0.13, height=0.28),
     bowl_distance=0.25,
     haunts=frozenset(("couch", "bowl", "bed", "hide")),
+    grooming=0.45,
+    romping=0.15,
     foot_roll=FootRoll(metatarsal_limits=(0.0, 0.90), metatarsal_gain=7.0),
 )
