@@ -55,8 +55,6 @@ class BodyPlan:
     kind: BodyKind
     stand_height: float
     """Height of the root above the floor in the rest pose."""
-    similarity: Similarity
-    """Its size against the cat's, from which gait, speeds and turns follow."""
     scale: tuple[float, float]
     """Range of the individuals' sizes."""
     girth: tuple[float, float]
@@ -98,6 +96,11 @@ class BodyPlan:
     romping: float
     """Chance that a wakeful animal gallops through the home on its way to a place."""
     foot_roll: FootRoll = FootRoll()
+
+    @property
+    def similarity(self) -> Similarity:
+        """Its size against the cat's, from which steps, speeds and turns follow."""
+        return self.gaits.size
 
 
 def bone(places: Mapping[str, Point], joint: str, child: str, radius: float, radius_end: float) -> Limb:

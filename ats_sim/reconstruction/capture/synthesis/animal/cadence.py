@@ -5,7 +5,7 @@ Speeds, times and lengths are the cat's; an animal of another size moves alike a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -100,7 +100,8 @@ class Gaits:
     """(n - 1) speeds at which one gait begins to give way to the next, and the width of the change, m/s."""
     top_speed: float
     """Nothing moves the animal faster, m/s."""
-    size: Similarity = field(default_factory=Similarity)
+    size: Similarity = Similarity()
+    """Of the animal."""
 
     def cadence(self, speed: float) -> Cadence:
         """Timing at a stepping speed (m/s) of this animal."""

@@ -16,7 +16,6 @@ from ats_sim.reconstruction.capture.synthesis.animal.body_plan import (
 from ats_sim.reconstruction.capture.synthesis.animal.cadence import QUADRUPED_GAITS
 from ats_sim.reconstruction.capture.synthesis.animal.hop import STRETCH
 from ats_sim.reconstruction.capture.synthesis.animal.postures import Posture, PostureName
-from ats_sim.reconstruction.capture.synthesis.animal.similarity import Similarity
 from ats_sim.reconstruction.capture.synthesis.animal.tabby import draw_tabby
 from ats_sim.reconstruction.capture.synthesis.home.occupancy import CAT_TRUNK
 from ats_sim.reconstruction.limbs import Limb
@@ -148,7 +147,6 @@ _POSTURES: dict[PostureName, Posture] = {
 CAT = BodyPlan(
     kind="cat",
     stand_height=0.195,
-    similarity=Similarity(),
     scale=(0.96, 1.05),
     girth=(0.95, 1.07),
     midline=_MIDLINE,

@@ -41,7 +41,6 @@ _LEFT: dict[str, Point] = {
     "hock": (-0.208, 0.056, -0.222),
     "hind_paw": (-0.180, 0.056, -0.326),
 }
-_SIZE = similar_to_cat(hip_height=0.360)
 
 
 def _trunk() -> list[Limb]:
@@ -101,7 +100,7 @@ def _left_legs() -> list[Limb]:
         Limb("left_thigh", (0.028, -0.012, -0.055), between(_LEFT["thigh"], _LEFT["shank"]), 0.050, 0.034),
         Limb("left_thigh", (-0.026, -0.018, -0.022), (0.014, -0.006, -0.100), 0.048, 0.034),
         bone(_LEFT, "shank", "hock", 0.036, 0.0180),
-        bone(_LEFT, "hock", "hind_paw", 0.0165, 0.0155),
+        bone(_LEFT, "hock", "hind_paw", 0.0180, 0.0155),
         Limb("left_hind_paw", (0.000, 0.0, 0.000), (0.024, 0.0, -0.004), 0.0175, 0.0165),
         Limb("left_hind_paw", (0.022, 0.009, -0.008), (0.040, 0.009, -0.009), 0.0145, 0.0135),
         Limb("left_hind_paw", (0.022, -0.009, -0.008), (0.040, -0.009, -0.009), 0.0145, 0.0135),
@@ -148,7 +147,6 @@ _POSTURES: dict[PostureName, Posture] = {
 DOG = BodyPlan(
     kind="dog",
     stand_height=0.350,
-    similarity=_SIZE,
     scale=(0.94, 1.08),
     girth=(0.90, 1.02),
     midline=_MIDLINE,
@@ -168,7 +166,7 @@ DOG = BodyPlan(
     ),
     draw_coat=draw_dog_coat,
     tail_slope=0.31,
-    gaits=replace(QUADRUPED_GAITS, size=_SIZE),
+    gaits=replace(QUADRUPED_GAITS, size=similar_to_cat(hip_height=0.360)),
     postures=_POSTURES,
     stretch=0.050,
     tuck=0.230,

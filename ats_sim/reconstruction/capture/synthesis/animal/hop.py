@@ -44,6 +44,7 @@ class Hop:
     ) -> None:
         """Leaves the ground with the legs stretched that much beyond standing; the landing is `dip` metres deep."""
         step = landing[:2] - standing[:2]
+        # Legs that stretch far at the take-off reach for the ground as far before the landing.
         self._p0 = crouched
         self._p1 = np.array([*(crouched[:2] + PUSH_SHARE * step), standing[2] + stretch])
         self._p2 = np.array([*(landing[:2] - ABSORB_SHARE * step), landing[2] + (stretch - 2.0 * STRETCH)])

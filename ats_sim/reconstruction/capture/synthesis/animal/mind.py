@@ -33,7 +33,7 @@ class AgentState:
     joint_rotations: Array
     """(26, 3) axis-angle after the rest rotation."""
     activity: str
-    """What it is doing: walk, trot, turn, approach, flee, hop_up, hop_down, stand, alert or a resting posture."""
+    """What it is doing: walk, trot, run, turn, approach, flee, hop_up, hop_down, stand, alert, or a resting posture."""
     goal: str
     """Where it wants to be: a place's name, or "observer"."""
 

@@ -44,8 +44,6 @@ _LEFT: dict[str, Point] = {
     "hock": (-0.118, 0.050, -0.088),
     "hind_paw": (-0.036, 0.050, -0.100),
 }
-_SIZE = similar_to_cat(hip_height=0.150)
-"""By the height of the hip in the middle of a hop's push."""
 
 
 def _trunk() -> list[Limb]:
@@ -129,7 +127,6 @@ _POSTURES: dict[PostureName, Posture] = {
 RABBIT = BodyPlan(
     kind="rabbit",
     stand_height=0.115,
-    similarity=_SIZE,
     scale=(0.86, 1.00),
     girth=(0.86, 0.98),
     midline=_MIDLINE,
@@ -149,7 +146,8 @@ RABBIT = BodyPlan(
     ),
     draw_coat=draw_rabbit_coat,
     tail_slope=-0.50,
-    gaits=Gaits((WALK, HALF_BOUND), ((0.14, 0.12),), top_speed=3.6, size=_SIZE),
+    # Its size is told by the height of the hip in the middle of a hop's push, not by that of the crouched animal.
+    gaits=Gaits((WALK, HALF_BOUND), ((0.14, 0.12),), top_speed=3.6, size=similar_to_cat(hip_height=0.150)),
     postures=_POSTURES,
     stretch=0.096,
     tuck=0.085,

@@ -24,6 +24,7 @@ class Steering:
         self._next = 0
         step = np.hypot(*np.diff(way, axis=0).T)
         self._left = np.concatenate([np.cumsum(step[::-1])[::-1], [0.0]])
+        # At the speeds of a walk or trot, the slowing in `turn_towards` is enough.
         self._limits = bend_speeds(way, 0.8 * MAX_TURN_RATE) if speed > SPRINT_SPEED else np.full(len(way), speed)
 
     @property
