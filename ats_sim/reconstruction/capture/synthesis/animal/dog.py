@@ -166,7 +166,8 @@ DOG = BodyPlan(
     ),
     draw_coat=draw_dog_coat,
     tail_slope=0.31,
-    gaits=replace(QUADRUPED_GAITS, size=similar_to_cat(hip_height=0.360)),
+    # Legs that stand straighter than a cat's reach less far.
+    gaits=replace(QUADRUPED_GAITS, size=similar_to_cat(hip_height=0.360), reach=0.105),
     postures=_POSTURES,
     stretch=0.050,
     tuck=0.230,
