@@ -1,17 +1,16 @@
 """What makes a species: everything about an animal's body that is a number, and nothing about one individual.
 
-A species is a file of its own (`cat`, `dog`, `rabbit`) that fills in one `BodyPlan`; a further one needs its name in
-`config.Body` and its place in `body.PLANS`.
+A species is a file of its own (`cat`, `dog`, `rabbit`) that fills in one `BodyPlan`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
-from ats_sim.reconstruction.capture.synthesis import config
 from ats_sim.reconstruction.capture.synthesis.animal.cadence import Gaits
 from ats_sim.reconstruction.capture.synthesis.animal.coat import Coat
 from ats_sim.reconstruction.capture.synthesis.animal.postures import Posture, PostureName
@@ -20,7 +19,7 @@ from ats_sim.reconstruction.capture.synthesis.home.layout import AffordanceKind
 from ats_sim.reconstruction.capture.synthesis.home.occupancy import Trunk
 from ats_sim.reconstruction.limbs import Limb
 
-BodyKind = config.Body
+BodyKind = Literal["cat", "dog", "rabbit"]
 Point = tuple[float, float, float]
 
 

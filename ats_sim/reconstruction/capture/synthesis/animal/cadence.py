@@ -102,8 +102,6 @@ class Gaits:
     """Nothing moves the animal faster, m/s."""
     size: Similarity = Similarity()
     """Of the animal."""
-    reach: float = 0.13
-    """A planted paw that trails further than this is lifted before its time, metres of a cat."""
 
     def cadence(self, speed: float) -> Cadence:
         """Timing at a stepping speed (m/s) of this animal."""

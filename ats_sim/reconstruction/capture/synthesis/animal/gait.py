@@ -11,11 +11,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.reconstruction.capture.synthesis.animal.cadence import QUADRUPED_GAITS, Cadence, Gaits
+from ats_sim.reconstruction.capture.synthesis.animal.cadence import Cadence, Gaits
+from ats_sim.reconstruction.capture.synthesis.animal.similarity import Similarity
 
 TURN_SPEED = 0.28
 """Metres per second of stepping that one radian per second of turning is worth."""
 MOVING = 0.04
+REACH = 0.13
+"""A planted paw that trails further than this is lifted before its time, metres."""
 MISPLACED = 0.018
 """A resting paw further than this from its place is stepped, metres."""
 
@@ -36,19 +39,19 @@ class BodyMotion:
     """Yaw rate, rad/s."""
     ground: float
     """Height of the surface."""
-    gaits: Gaits = QUADRUPED_GAITS
+    size: Similarity = Similarity()
     """Of the animal."""
 
     @property
     def stepping_speed(self) -> float:
         """Speed that the legs must serve, turning included."""
-        return float(np.hypot(*self.velocity)) + self.gaits.size.length * TURN_SPEED * abs(self.turn_rate)
+        return float(np.hypot(*self.velocity)) + self.size.length * TURN_SPEED * abs(self.turn_rate)
 
     @property
     def reach(self) -> float:
         """How far a planted paw may trail, metres; less in turns, where the trunk twists away from it as well."""
-        turning = min(abs(self.turn_rate) * self.gaits.size.pace, 2.0)
-        return self.gaits.size.length * (self.gaits.reach - 0.02 * turning)
+        turning = min(abs(self.turn_rate) * self.size.pace, 2.0)
+        return self.size.length * (REACH - 0.02 * turning)
 
     def drift(self, neutral: Array) -> Array:
         """(4, 2) velocity of the places under the body where pads (4, 3) stand, world."""

@@ -26,7 +26,7 @@ from ats_sim.reconstruction.capture.synthesis.animal.postures import (
 MAX_TURN_RATE = 2.6
 """Of the cat, rad/s; larger animals turn more slowly."""
 MAX_SUBSTEP = 0.05
-_ACCELERATION, _SPRINT_ACCELERATION = 2.8, 4.0
+_ACCELERATION, _SPRINT_ACCELERATION = 2.8, 3.4
 SPRINT_SPEED = 2.2
 """A cat that wants to be faster than this, m/s, throws itself forward."""
 _TURN_ACCELERATION = 14.0
@@ -236,7 +236,7 @@ class Motor:
         self._carriage.look(command.gaze, eye, self.yaw, command.tail_sway, dt)
 
     def _motion(self) -> BodyMotion:
-        return BodyMotion(self.position, self.yaw, self.velocity, self.turn_rate, self.ground, self._plan.gaits)
+        return BodyMotion(self.position, self.yaw, self.velocity, self.turn_rate, self.ground, self._size)
 
     def _neutral(self, posture: PostureName | None = None) -> Array:
         """(4, 3) pads under the resting body in the heading frame, in the present posture where none is named."""
