@@ -115,7 +115,7 @@ _SIT = Posture(
 _POSTURES: dict[PostureName, Posture] = {
     "stand": _STAND,
     "walk": replace(_STAND, height=0.322, head=0.08, spine=0.03, tail_lift=1.30),
-    "trot": replace(_STAND, height=0.302, head=0.02, spine=0.06, tail_lift=1.10, tail_curl=0.40),
+    "trot": replace(_STAND, height=0.308, head=0.02, spine=0.06, tail_lift=1.10, tail_curl=0.40),
     "alert": replace(_STAND, height=0.354, head=-0.12, spine=-0.08, tail_lift=1.60),
     "sit": _SIT,
     "groom": replace(_SIT, spine=0.10, head=0.80, spine_turn=0.80, head_turn=1.50, lick=0.08),

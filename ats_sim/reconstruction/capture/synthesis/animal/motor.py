@@ -26,7 +26,7 @@ from ats_sim.reconstruction.capture.synthesis.animal.postures import (
 MAX_TURN_RATE = 2.6
 """Of the cat, rad/s; larger animals turn more slowly."""
 MAX_SUBSTEP = 0.05
-_ACCELERATION, _SPRINT_ACCELERATION = 2.8, 3.4
+_ACCELERATION, _SPRINT_ACCELERATION = 2.8, 3.8
 SPRINT_SPEED = 2.2
 """A cat that wants to be faster than this, m/s, throws itself forward."""
 _TURN_ACCELERATION = 14.0
