@@ -21,7 +21,7 @@ from ats_sim.arrays import Array
 from ats_sim.envs.closed_loop_reaction import MEASURES, moments_of, reaction
 from ats_sim.envs.closed_loop_track import Track, plain_track
 from ats_sim.progress import track as shown
-from ats_sim.reconstruction.capture.synthesis.animal.cat_body import Body, make_body
+from ats_sim.reconstruction.capture.synthesis.animal.body import Body, make_body
 from ats_sim.reconstruction.capture.synthesis.animal.mind import Mind
 from ats_sim.reconstruction.capture.synthesis.filming.observer import TEMPERS, Observer
 from ats_sim.reconstruction.capture.synthesis.home.house import build_home

@@ -9,7 +9,7 @@ import pytest
 from ats_sim.errors import CaptureError, ConfigError
 from ats_sim.geometry import Intrinsics, geodesic_angle, inverse, transform_points
 from ats_sim.reconstruction.capture.format import Capture, check_capture
-from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
+from ats_sim.reconstruction.capture.synthesis.config import Body, SynthesizeConfig
 from ats_sim.reconstruction.capture.synthesis.filming.camera_sensor import Appearance, CameraSensor
 from ats_sim.reconstruction.capture.synthesis.filming.depth_sensor import DepthSensor
 from ats_sim.reconstruction.capture.synthesis.filming.observer import HABITS, Observer
@@ -17,7 +17,7 @@ from ats_sim.reconstruction.capture.synthesis.filming.odometry import drifting_o
 from ats_sim.reconstruction.capture.synthesis.filming.walkthrough import walkthrough_poses
 from ats_sim.reconstruction.capture.synthesis.home.house import build_home
 from ats_sim.reconstruction.capture.synthesis.synthesize import synthesize
-from ats_sim.skeleton import Skeleton
+from ats_sim.skeleton import QUADRUPED_NAMES, Skeleton
 
 CONFIG = SynthesizeConfig(
     videos=1, seconds=2.0, size="96x72", walkthrough_seconds=4.0, fps=5, workers=1, rooms=2, seed=4
@@ -144,6 +144,21 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
 
 
+@pytest.mark.parametrize("body", ["dog", "rabbit"])
+def test_every_animal_is_filmed_on_the_floor_of_its_home(tmp_path: Path, body: Body) -> None:
+    config = SynthesizeConfig(
+        videos=1, seconds=0.6, size="64x48", walkthrough=False, second_camera=False, fps=5, workers=1, rooms=2, seed=4,
+        body=body,
+    )  # fmt: skip
+    synthesize(tmp_path / body, config)
+    assert check_capture(tmp_path / body) == []
+    truth = Capture.open(tmp_path / body).videos[0].ground_truth
+    assert tuple(truth["joint_names"].tolist()) == QUADRUPED_NAMES
+    assert truth["agent_mask"].sum(axis=(1, 2)).min() > 10
+    paws = truth["joint_positions"][:, [name.endswith("_paw") for name in QUADRUPED_NAMES], 2]
+    assert (np.abs(paws - truth["T_scene_home"][2, 3]) < 0.2).all()
+
+
 def test_work_is_resumed_and_never_mixed(capture: Capture) -> None:
     before = (capture.folder / "v00" / "transforms.json").stat().st_mtime_ns
     assert synthesize(capture.folder, CONFIG)["frames"] == 0
@@ -156,8 +171,8 @@ def test_other_folders_and_animals_are_refused(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(CaptureError, match="not empty"):
         synthesize(tmp_path, CONFIG)
-    with pytest.raises(ConfigError, match="dog"):
-        synthesize(tmp_path / "new", SynthesizeConfig(body="dog"))
+    with pytest.raises(ConfigError, match="unicorn"):
+        synthesize(tmp_path / "new", SynthesizeConfig(body="unicorn"))  # type: ignore[arg-type]
     assert not (tmp_path / "new").exists()
 
 

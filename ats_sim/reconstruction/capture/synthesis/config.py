@@ -29,7 +29,7 @@ class SynthesizeConfig:
     fps: float = 10.0
     """Frames per second of every video (5 to 60)."""
     body: Body = "cat"
-    """Which animal lives in the home."""
+    """Which animal lives in the home; its size, build and coat follow from the seed."""
     odometry: bool = True
     """Write the device's own drifting poses into the videos."""
     light: Light = "varied"

@@ -145,7 +145,8 @@ def _record_in_process(output: Path, config: SynthesizeConfig, job: int) -> None
 
 def _write_truth(output: Path, config: SynthesizeConfig) -> None:
     """The true scene, animal and spots, which only evaluation may read."""
-    layout, body = build_home(config.seed, rooms=config.rooms), make_agent(config)
+    body = make_agent(config)
+    layout = build_home(config.seed, rooms=config.rooms, trunk=body.plan.trunk)
     T_scene_home = scene_from_home(config)
     write_scene(output / "ground_truth_scene.glb", layout.mesh.transformed(T_scene_home))
     skinned = body.skinned

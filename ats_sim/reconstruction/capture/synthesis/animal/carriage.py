@@ -11,10 +11,10 @@ from ats_sim.skeleton import QUADRUPED_NAMES
 _SPINE = [QUADRUPED_NAMES.index(name) for name in ("spine1", "spine2", "spine3")]
 _HEAD = QUADRUPED_NAMES.index("head")
 _TAIL = [QUADRUPED_NAMES.index(f"tail{k}") for k in range(1, 6)]
-_TAIL_SLOPE = 0.31
-"""Pitch below the horizon of the tail's root at rest, radians."""
 _GAZE_SHARE = (0.06, 0.12, 0.20)
 """Part of the gaze's yaw that each spine joint takes; the head takes the rest."""
+_LICK_RATE = 2.0 * np.pi * 2.5
+"""Of the nods while an animal grooms itself, rad/s."""
 MAX_GAZE_YAW = 1.45
 MAX_GAZE_RATE = 4.0
 
@@ -22,7 +22,9 @@ MAX_GAZE_RATE = 4.0
 class GazeAndTail:
     """State of gaze and tail, both filtered so that their speed stays bounded."""
 
-    def __init__(self) -> None:
+    def __init__(self, tail_slope: float) -> None:
+        """The tail's root points `tail_slope` radians below the horizon in the rest pose."""
+        self._tail_slope = tail_slope
         self._yaw = self._pitch = 0.0
         self._share = 0.0
         self._sway = 0.08
@@ -49,7 +51,7 @@ class GazeAndTail:
         spine_pitch = posture.spine / 3.0
         head_yaw = self._yaw
         for joint, share in zip(_SPINE, _GAZE_SHARE, strict=True):
-            yaw = bend + share * self._yaw
+            yaw = bend + share * self._yaw + posture.spine_turn / 3.0
             head_yaw -= share * self._yaw
             breath = 0.008 * np.sin(2.6 * time) if joint == _SPINE[0] else 0.0
             rotations[joint] = axis_angle_zyx(yaw, spine_pitch + breath, 0.0)
@@ -57,8 +59,9 @@ class GazeAndTail:
         # Eating and sleeping heads stay down whatever there is to see.
         down = float(np.clip((posture.head - 0.2) / 0.2, 0.0, 1.0))
         pitch = posture.head + self._share * (1.0 - down) * (self._pitch - posture.head)
-        rotations[_HEAD] = _leveled(horizon, head_yaw * (1.0 - down) - bend, pitch)
-        lift = posture.tail_lift + _TAIL_SLOPE - posture.pitch
+        pitch += posture.lick * np.sin(_LICK_RATE * time)
+        rotations[_HEAD] = _leveled(horizon, head_yaw * (1.0 - down) - bend + posture.head_turn, pitch)
+        lift = posture.tail_lift + self._tail_slope - posture.pitch
         for k, joint in enumerate(_TAIL):
             swing = self._sway * np.sin(self._swing_phase - 0.8 * k) - 0.25 * bend
             rotations[joint] = axis_angle_zyx(

@@ -53,7 +53,7 @@ class Travel:
     way: Array
     """(K, 2) waypoints."""
     speed: float
-    """m/s."""
+    """m/s of a cat; animals of other sizes go at the equal Froude number."""
     activity: str = "walk"
     posture: PostureName = "stand"
     slack: float = 6.0
@@ -63,8 +63,9 @@ class Travel:
     def step(self, now: Situation) -> Command | None:
         """Follow the way around the observer."""
         if self._steering is None:
-            self._steering = Steering(self.way, self.speed)
-            self.slack += 2.0 * self._steering.left(now.motor.position) / self.speed
+            speed = self.speed * now.motor.pace
+            self._steering = Steering(self.way, speed)
+            self.slack += 2.0 * self._steering.left(now.motor.position) / speed
         self.slack -= now.dt
         if self._steering.left(now.motor.position) < ARRIVED or self.slack < 0.0:
             return None
@@ -90,7 +91,7 @@ class Approach:
         blocked = not now.nav.segment_free(position, ahead)
         if distance < self.stop_at or self.slack < 0.0 or blocked or now.observer_speed > 0.7:
             return None
-        pace = min(self.speed, max(0.15, float(np.sqrt(1.6 * (distance - self.stop_at)))))
+        pace = min(self.speed * now.motor.pace, max(0.15, float(np.sqrt(1.6 * (distance - self.stop_at)))))
         speed, turn = turn_towards(now.observer[:2], position, now.motor.yaw, pace)
         return Command(speed, turn, "alert", gaze=now.observer, tail_sway=0.14)
 

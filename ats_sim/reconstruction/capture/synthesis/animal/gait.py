@@ -1,7 +1,7 @@
 """Where the feet are: planted pads stay where they are, swinging pads fly to where the body will be.
 
-Walk is the lateral sequence (left hind, left front, right hind, right front), trot moves diagonal pairs; between them
-cadence, duty and phase lags change with speed. A standing animal whose paws lie wrong steps them into place.
+When a foot is due follows from the gait. A standing animal whose paws lie wrong steps them into place. All lengths and
+speeds below are the cat's; they scale with the animal.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ats_sim.arrays import Array
+from ats_sim.reconstruction.capture.synthesis.animal.cadence import Cadence, Gaits
+from ats_sim.reconstruction.capture.synthesis.animal.similarity import Similarity
 
-WALK_LAGS = np.array([0.25, 0.75, 0.0, 0.5])
-TROT_LAGS = np.array([0.5, 1.0, 0.0, 0.5])
 TURN_SPEED = 0.28
 """Metres per second of stepping that one radian per second of turning is worth."""
 MOVING = 0.04
@@ -23,32 +23,6 @@ MISPLACED = 0.018
 """A resting paw further than this from its place is stepped, metres."""
 
 _PARTNER = np.array([1, 0, 3, 2])
-
-
-@dataclass(frozen=True)
-class Cadence:
-    """Timing of the legs at one speed."""
-
-    frequency: float
-    """Strides per second."""
-    duty: float
-    """Share of the stride that a paw is planted."""
-    lags: Array
-    """(4,) touch-down times as shares of the stride."""
-    lift: float
-    """Height of a swinging paw, metres."""
-
-
-def cadence(speed: float) -> Cadence:
-    """Timing at a stepping speed (m/s)."""
-    trot = float(np.clip((speed - 0.75) / 0.35, 0.0, 1.0))
-    walking = Cadence(1.15 + 0.95 * speed, 0.70 - 0.14 * min(speed, 0.8), WALK_LAGS, 0.024 + 0.012 * min(speed, 0.8))
-    if trot <= 0.0:
-        return walking
-    frequency = (1.0 - trot) * walking.frequency + trot * (1.45 + 0.85 * speed)
-    duty = (1.0 - trot) * walking.duty + trot * float(np.clip(0.50 - 0.06 * speed, 0.36, 0.5))
-    lags = (1.0 - trot) * WALK_LAGS + trot * TROT_LAGS
-    return Cadence(frequency, duty, lags, (1.0 - trot) * walking.lift + trot * 0.042)
 
 
 @dataclass(frozen=True)
@@ -65,16 +39,19 @@ class BodyMotion:
     """Yaw rate, rad/s."""
     ground: float
     """Height of the surface."""
+    size: Similarity = Similarity()
+    """Of the animal."""
 
     @property
     def stepping_speed(self) -> float:
         """Speed that the legs must serve, turning included."""
-        return float(np.hypot(*self.velocity)) + TURN_SPEED * abs(self.turn_rate)
+        return float(np.hypot(*self.velocity)) + self.size.length * TURN_SPEED * abs(self.turn_rate)
 
     @property
     def reach(self) -> float:
         """How far a planted paw may trail, metres; less in turns, where the trunk twists away from it as well."""
-        return REACH - 0.02 * min(abs(self.turn_rate), 2.0)
+        turning = min(abs(self.turn_rate) * self.size.pace, 2.0)
+        return self.size.length * (REACH - 0.02 * turning)
 
     def drift(self, neutral: Array) -> Array:
         """(4, 2) velocity of the places under the body where pads (4, 3) stand, world."""
@@ -102,7 +79,8 @@ class BodyMotion:
 class Footing:
     """State of four feet."""
 
-    def __init__(self, motion: BodyMotion, neutral: Array) -> None:
+    def __init__(self, gaits: Gaits, motion: BodyMotion, neutral: Array) -> None:
+        self._gaits, self._size = gaits, gaits.size
         self.phase = 0.0
         self.swinging = np.zeros(4, dtype=bool)
         self.progress = np.zeros(4)
@@ -118,22 +96,22 @@ class Footing:
 
     def advance(self, dt: float, motion: BodyMotion, neutral: Array) -> None:
         """Step the feet: `neutral` (4, 3) are the pads under a body at rest in its heading frame."""
-        timing = cadence(motion.stepping_speed)
-        moving = motion.stepping_speed > MOVING
+        timing = self._gaits.cadence(motion.stepping_speed)
+        moving = motion.stepping_speed > MOVING * self._size.pace
         offset = motion.footprints(neutral, np.zeros(4)) - self.pads
         error = np.hypot(offset[:, 0], offset[:, 1])
-        if not (moving or self.swinging.any() or (error > MISPLACED).any()):
+        if not (moving or self.swinging.any() or (error > self._size.length * MISPLACED).any()):
             return
         if not moving:
-            hurry = min(max(12.0 * (float(error.max()) - 0.03), 0.0), 0.9)
-            timing = replace(timing, frequency=1.7 + hurry)
+            hurry = min(max(12.0 * (float(error.max()) / self._size.length - 0.03), 0.0), 0.9)
+            timing = replace(timing, frequency=(1.7 + hurry) / self._size.pace)
         self.phase = (self.phase + timing.frequency * dt) % 1.0
         now = (self.phase - timing.lags) % 1.0
         swing_time = (1.0 - timing.duty) / timing.frequency
         self.progress[self.swinging] += dt / swing_time
         late = np.clip((now - timing.duty) / (1.0 - timing.duty), 0.0, 0.5)
         half_stance = 0.5 * motion.stepping_speed * timing.duty / timing.frequency
-        reach = min(motion.reach, max(0.045, 1.2 * half_stance)) if moving else 0.0
+        reach = min(motion.reach, max(self._size.length * 0.045, 1.2 * half_stance)) if moving else 0.0
         lifting = self._lifting(now >= timing.duty, reach, motion, neutral, offset, error)
         self._lift_off[lifting] = self.pads[lifting]
         self.progress[lifting] = late[lifting]
@@ -149,7 +127,7 @@ class Footing:
         A reach of 0 is that of a body at rest, whose misplaced paws alone are due.
         """
         if reach <= 0.0:
-            return due & ~self.swinging & (error > 0.5 * MISPLACED)
+            return due & ~self.swinging & (error > 0.5 * self._size.length * MISPLACED)
         drift = motion.drift(neutral)
         trailing = (offset[:, :2] * drift).sum(axis=1) / np.maximum(np.hypot(drift[:, 0], drift[:, 1]), 1e-6)
         # Both paws of a girdle leave the ground together only where one of them could not hold on.

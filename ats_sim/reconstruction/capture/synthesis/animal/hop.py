@@ -11,11 +11,13 @@ from ats_sim.arrays import Array
 GRAVITY = 9.81
 CLEARANCE = 0.07
 """How far the root's arc rises above the higher of take-off and landing, metres."""
+STRETCH = 0.012
+"""How far a cat's root is above its standing height when its paws leave the ground, metres."""
 PUSH_TIME = 0.13
 PUSH_SHARE = 0.10
 ABSORB_SHARE = 0.14
 MAX_DIP = 0.045
-"""How far the trunk sinks below its standing height when it lands, metres."""
+"""How far a cat's trunk sinks below its standing height when it lands, metres."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,15 @@ class HopState:
 class Hop:
     """The whole course of one hop between two standing root positions (3,), world frame."""
 
-    def __init__(self, crouched: Array, standing: Array, landing: Array) -> None:
+    def __init__(
+        self, crouched: Array, standing: Array, landing: Array, dip: float = MAX_DIP, stretch: float = STRETCH
+    ) -> None:
+        """Leaves the ground with the legs stretched that much beyond standing; the landing is `dip` metres deep."""
         step = landing[:2] - standing[:2]
+        # Legs that stretch far at the take-off reach for the ground as far before the landing.
         self._p0 = crouched
-        self._p1 = np.array([*(crouched[:2] + PUSH_SHARE * step), standing[2] + 0.012])
-        self._p2 = np.array([*(landing[:2] - ABSORB_SHARE * step), landing[2] - 0.012])
+        self._p1 = np.array([*(crouched[:2] + PUSH_SHARE * step), standing[2] + stretch])
+        self._p2 = np.array([*(landing[:2] - ABSORB_SHARE * step), landing[2] + (stretch - 2.0 * STRETCH)])
         self._p3 = landing
         apex = max(self._p1[2], self._p2[2]) + CLEARANCE
         rise = float(np.sqrt(2.0 * (apex - self._p1[2]) / GRAVITY))
@@ -51,7 +57,7 @@ class Hop:
         self._v1 = np.array([*across, GRAVITY * rise])
         self._v2 = np.array([*across, -GRAVITY * fall])
         # A cubic that starts at speed v and ends at rest overshoots by 4/27 of v times its duration.
-        self.absorb_time = float(np.clip(6.75 * MAX_DIP / (GRAVITY * fall), 0.14, 0.30))
+        self.absorb_time = float(np.clip(6.75 * dip / (GRAVITY * fall), 0.14, 0.30))
         self.duration = PUSH_TIME + self.flight_time + self.absorb_time
 
     def at(self, time: float) -> HopState:

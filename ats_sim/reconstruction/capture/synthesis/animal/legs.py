@@ -12,13 +12,14 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.geometry import exp_so3
-from ats_sim.reconstruction.capture.synthesis.animal.cat_body import FEET, Body
+from ats_sim.reconstruction.capture.synthesis.animal.body import FEET, Body
 
 _FRONT_CHAIN = ("upper_arm", "forearm", "front_paw")
 _HIND_CHAIN = ("thigh", "shank", "hock", "hind_paw")
 _SPINE = (1, 2, 3)
 REACH_MARGIN = 0.9995
 SCAPULA_GAIN = 2.4
+"""Radians for each metre of a cat that the front pads are away from where they stand."""
 SCAPULA_LIMIT = 0.42
 
 
@@ -59,6 +60,7 @@ class Legs:
         self.neutral = np.concatenate([places[self._third[:2]], places[self._hind_paw]]) + body.pads
         """(4, 3) pads in the root frame at rest."""
         self._neutral_front = self.neutral[:2] - places[3]
+        self._scapula_gain = SCAPULA_GAIN / body.plan.similarity.length
 
     def solve(self, rotations: Array, T_world_root: Array, pads: Array, pose: LegPose) -> Array:
         """Joint rotations (J, 3) with the legs' rows filled so that the pads lie at `pads` (4, 3), world frame.
@@ -70,7 +72,9 @@ class Legs:
         root_rotation, root_position = T_world_root[:3, :3], T_world_root[:3, 3]
         chest_rotation, chest_position = self._chest(rotations, root_rotation, root_position)
         front = (pads[:2] - chest_position) @ chest_rotation
-        scapula = np.clip(-SCAPULA_GAIN * (front[:, 0] - self._neutral_front[:, 0]), -SCAPULA_LIMIT, SCAPULA_LIMIT)
+        scapula = np.clip(
+            -self._scapula_gain * (front[:, 0] - self._neutral_front[:, 0]), -SCAPULA_LIMIT, SCAPULA_LIMIT
+        )
         local = np.concatenate(
             [
                 _pitched(front - self._shoulder_offset, -scapula) - self._upper_offset[:2],

@@ -14,7 +14,7 @@ import numpy as np
 
 from ats_sim.arrays import Array, checked
 from ats_sim.reconstruction.capture.synthesis.animal import plans
-from ats_sim.reconstruction.capture.synthesis.animal.cat_body import Body
+from ats_sim.reconstruction.capture.synthesis.animal.body import Body
 from ats_sim.reconstruction.capture.synthesis.animal.choices import Memory, choose_goal, choose_refuge
 from ats_sim.reconstruction.capture.synthesis.animal.deeds import Deed, Dwell, Situation
 from ats_sim.reconstruction.capture.synthesis.animal.drives import Drives, Encounter, encounter
@@ -33,13 +33,13 @@ class AgentState:
     joint_rotations: Array
     """(26, 3) axis-angle after the rest rotation."""
     activity: str
-    """What it is doing: walk, trot, turn, approach, flee, hop_up, hop_down, stand, alert or a resting posture."""
+    """What it is doing: walk, trot, run, turn, approach, flee, hop_up, hop_down, stand, alert, or a resting posture."""
     goal: str
     """Where it wants to be: a place's name, or "observer"."""
 
 
 class Mind:
-    """One living cat."""
+    """One living animal."""
 
     def __init__(
         self,
@@ -48,18 +48,18 @@ class Mind:
         rng: np.random.Generator,
         start: tuple[float, float, float] | None = None,
     ) -> None:
-        """Put the cat at `start` (x, y, yaw) on the floor, or at a random free point.
+        """Put the animal at `start` (x, y, yaw) on the floor, or at a random free point.
 
         Raises CaptureError where the home has no place that can be reached.
         """
         self.body, self._rng = body, rng
-        self.territory = Territory(layout)
+        self.territory = Territory(layout, body.plan)
         x, y, yaw = start if start is not None else _random_start(self.territory, rng)
         self.motor = Motor(body, np.array([x, y]), yaw, self.territory.floor)
         self.drives = Drives(rng)
         self.memory = Memory()
         self.place: Place | None = None
-        """The place the cat is at, None on its way over the floor."""
+        """The place the animal is at, None on its way over the floor."""
         self.goal = ""
         self._deeds: deque[Deed] = deque()
         self._fleeing = False

@@ -11,24 +11,24 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.geometry import rigid
+from ats_sim.reconstruction.capture.synthesis.animal.body import Body
 from ats_sim.reconstruction.capture.synthesis.animal.carriage import GazeAndTail, trunk_rotation
-from ats_sim.reconstruction.capture.synthesis.animal.cat_body import STAND_HEIGHT, Body
 from ats_sim.reconstruction.capture.synthesis.animal.gait import BodyMotion, Footing
-from ats_sim.reconstruction.capture.synthesis.animal.hop import Hop, HopState
+from ats_sim.reconstruction.capture.synthesis.animal.hop import MAX_DIP, Hop, HopState
 from ats_sim.reconstruction.capture.synthesis.animal.legs import LegPose, Legs
 from ats_sim.reconstruction.capture.synthesis.animal.postures import (
     HEIGHT,
-    POSTURE_VECTORS,
-    POSTURES,
     Posture,
     PostureName,
     pad_offsets,
 )
 
-MAX_SPEED = 2.1
 MAX_TURN_RATE = 2.6
+"""Of the cat, rad/s; larger animals turn more slowly."""
 MAX_SUBSTEP = 0.05
-_ACCELERATION = 2.8
+_ACCELERATION, _SPRINT_ACCELERATION = 2.8, 3.8
+SPRINT_SPEED = 2.2
+"""A cat that wants to be faster than this, m/s, throws itself forward."""
 _TURN_ACCELERATION = 14.0
 _POSTURE_RATE = 5.2
 _HOP_POSTURE_RATE = 14.0
@@ -59,17 +59,18 @@ class Motor:
         self.body, self.legs = body, Legs(body)
         self.position, self.yaw, self.ground = np.array(position, dtype=np.float64), float(yaw), float(ground)
         self.speed = self.turn_rate = self.time = 0.0
-        self._scale = body.stand_height / STAND_HEIGHT
-        self._posture = POSTURE_VECTORS["stand"].copy()
+        self._plan, self._size = body.plan, body.plan.similarity
+        self._scale = body.stand_height / body.plan.stand_height
+        self._posture = body.plan.postures["stand"].vector.copy()
         self._posture_rate = np.zeros_like(self._posture)
-        self._carriage = GazeAndTail()
+        self._carriage = GazeAndTail(body.plan.tail_slope)
         self._hop: Hop | None = None
         self._hop_time = 0.0
         self._hop_pads: tuple[Array, Array] = (np.zeros((4, 3)), np.zeros((4, 3)))
         self._hop_state: HopState | None = None
         self._hop_ground = 0.0
         self._effort = 0.0
-        self._footing = Footing(self._motion(), self._neutral())
+        self._footing = Footing(body.plan.gaits, self._motion(), self._neutral())
 
     @property
     def hopping(self) -> bool:
@@ -90,13 +91,21 @@ class Motor:
         return planted
 
     @property
+    def pace(self) -> float:
+        """Factor from the cat's speeds to the equal ones of this animal."""
+        return self._size.pace
+
+    @property
     def velocity(self) -> Array:
         """(2,) world, m/s, while on the ground."""
         return self.speed * np.array([np.cos(self.yaw), np.sin(self.yaw)])
 
     def settled(self, posture: PostureName) -> bool:
         """Whether the trunk has come to rest in a posture."""
-        return abs(self._posture[HEIGHT] - POSTURES[posture].height) < 0.008 and self.speed < 0.05
+        return (
+            abs(self._posture[HEIGHT] - self._plan.postures[posture].height) < 0.008 * self._size.length
+            and self.speed < 0.05
+        )
 
     def hop(self, target: Array) -> None:
         """Crouch, then hop so that the body stands above `target` (3,), a point on a surface; keeps the heading."""
@@ -117,38 +126,44 @@ class Motor:
         """`T_world_root` (4, 4) and joint rotations (J, 3)."""
         posture = Posture.from_vector(self._posture)
         swing = 2.0 * np.pi * self._footing.phase
-        effort = self._effort
+        rock = self._plan.gaits.rocking(self._motion().stepping_speed, swing, self._effort)
         trunk = replace(
-            posture,
-            pitch=posture.pitch + 0.018 * effort * np.sin(2.0 * swing + 0.6),
-            roll=posture.roll + 0.035 * effort * np.sin(swing + 0.4),
+            posture, pitch=posture.pitch + rock[0], roll=posture.roll + rock[1], spine=posture.spine + rock[4]
         )
         rotation = trunk_rotation(self.yaw, trunk.pitch, trunk.roll)
-        T_world_root = rigid(rotation, self._root_position(posture, swing))
+        T_world_root = rigid(rotation, self._root_position(posture, rock[3]))
         rotations = np.zeros((self.body.skeleton.num_joints, 3))
-        bend = float(np.clip(0.05 * self.turn_rate, -0.2, 0.2)) + 0.05 * effort * np.sin(swing)
+        bend = float(np.clip(0.05 * self.turn_rate, -0.2, 0.2)) + rock[2]
         self._carriage.fill(rotations, trunk, bend, self.time)
         return T_world_root, self.legs.solve(rotations, T_world_root, self.pads, self._leg_pose(posture))
 
-    def _root_position(self, posture: Posture, swing: float) -> Array:
+    def _root_position(self, posture: Posture, bounce: float) -> Array:
         if self._hop_state is not None:
             return self._hop_state.root
-        height = posture.height * self._scale + 0.005 * self._effort * np.cos(2.0 * swing)
+        height = posture.height * self._scale + bounce
         return np.array([self.position[0], self.position[1], self.ground + height])
 
     def _advance_ground(self, dt: float, command: Command) -> None:
-        upright = float(np.clip((self._posture[HEIGHT] / STAND_HEIGHT - 0.78) / 0.10, 0.0, 1.0))
-        wanted = float(np.clip(command.speed, 0.0, MAX_SPEED)) * upright
-        turn = float(np.clip(command.turn_rate, -MAX_TURN_RATE, MAX_TURN_RATE)) * upright
-        self.speed += float(np.clip(wanted - self.speed, -1.6 * _ACCELERATION * dt, _ACCELERATION * dt))
+        upright = float(np.clip((self._posture[HEIGHT] / self._plan.stand_height - 0.78) / 0.10, 0.0, 1.0))
+        wanted = float(np.clip(command.speed, 0.0, self._plan.gaits.top_speed * self.pace)) * upright
+        turning = MAX_TURN_RATE / self.pace
+        turn = float(np.clip(command.turn_rate, -turning, turning)) * upright
+        push = _SPRINT_ACCELERATION if wanted > SPRINT_SPEED * self.pace else _ACCELERATION
+        self.speed += float(np.clip(wanted - self.speed, -1.6 * push * dt, push * dt))
         self.turn_rate += float(np.clip(turn - self.turn_rate, -_TURN_ACCELERATION * dt, _TURN_ACCELERATION * dt))
         middle = self.yaw + 0.5 * self.turn_rate * dt
         self.position = self.position + self.speed * dt * np.array([np.cos(middle), np.sin(middle)])
         self.yaw = _wrapped(self.yaw + self.turn_rate * dt)
-        self._effort += (min(self._motion().stepping_speed / 0.5, 1.4) - self._effort) * min(1.0, 5.0 * dt)
+        self._effort += (min(self._motion().stepping_speed / (0.5 * self.pace), 1.4) - self._effort) * min(
+            1.0, 5.0 * dt
+        )
         moving = command.speed > 0.05 or abs(command.turn_rate) > 0.1
-        name = command.posture if not moving else ("trot" if command.speed > 0.95 else _moving_posture(command.posture))
-        self._relax(POSTURE_VECTORS[name], _POSTURE_RATE, dt)
+        name = (
+            command.posture
+            if not moving
+            else ("trot" if command.speed > 0.95 * self.pace else _moving_posture(command.posture))
+        )
+        self._relax(self._plan.postures[name], _POSTURE_RATE, dt)
         self._footing.advance(dt, self._motion(), self._neutral())
         self._look(command, dt)
 
@@ -157,7 +172,7 @@ class Motor:
         self._effort *= 1.0 - min(1.0, 5.0 * dt)
         self.speed = self.turn_rate = 0.0
         if self._hop is None:
-            self._relax(POSTURE_VECTORS["crouch"], _POSTURE_RATE * 1.5, dt)
+            self._relax(self._plan.postures["crouch"], _POSTURE_RATE * 1.5, dt)
             self._footing.advance(dt, self._motion(), self._neutral())
             if self._hop_time >= 0.0:
                 self._take_off()
@@ -169,9 +184,15 @@ class Motor:
         crouched = np.array([*self.position, self.ground + self._posture[HEIGHT] * self._scale])
         standing = np.array([*self.position, self.ground + self.body.stand_height])
         landing = self._hop_target + np.array([0.0, 0.0, 0.92 * self.body.stand_height])
-        self._hop = Hop(crouched, standing, landing)
+        self._hop = Hop(crouched, standing, landing, MAX_DIP * self._size.length, self._plan.stretch)
         self._footing.swinging[:] = False
-        landed = BodyMotion(self._hop_target[:2], self.yaw, np.zeros(2), 0.0, float(self._hop_target[2]))
+        landed = replace(
+            self._motion(),
+            position=self._hop_target[:2],
+            velocity=np.zeros(2),
+            turn_rate=0.0,
+            ground=float(self._hop_target[2]),
+        )
         stand = self._neutral("stand")
         self._hop_pads = (self._footing.pads.copy(), landed.footprints(stand, np.zeros(4)))
 
@@ -179,14 +200,14 @@ class Motor:
         if self._hop is None:
             return
         state = self._hop.at(self._hop_time)
-        airborne = replace(POSTURES["stand"], pitch=state.pitch, tail_lift=-0.1, spine=-0.3 * state.pitch)
-        self._relax(airborne.vector(), _HOP_POSTURE_RATE, dt)
+        airborne = replace(self._plan.postures["stand"], pitch=state.pitch, tail_lift=-0.1, spine=-0.3 * state.pitch)
+        self._relax(airborne, _HOP_POSTURE_RATE, dt)
         self.position = state.root[:2].copy()
         start, end = self._hop_pads
         tucked = start.copy()
         heading = np.array([[np.cos(self.yaw), -np.sin(self.yaw)], [np.sin(self.yaw), np.cos(self.yaw)]])
-        tucked[:, :2] = state.root[:2] + (self._neutral("stand")[:, :2] + [0.015, 0.0]) @ heading.T
-        tucked[:, 2] = state.root[2] - 0.125 * self._scale
+        tucked[:, :2] = state.root[:2] + (self._neutral("stand")[:, :2] + [0.015 * self._size.length, 0.0]) @ heading.T
+        tucked[:, 2] = state.root[2] - self._plan.tuck * self._scale
         share = np.array([state.front, state.front, state.hind, state.hind])[:, None]
         rise, fall = np.clip(2.0 * share, 0.0, 1.0), np.clip(2.0 * share - 1.0, 0.0, 1.0)
         self._footing.pads = start + (tucked - start) * rise + (end - tucked) * fall
@@ -199,39 +220,42 @@ class Motor:
         self.ground = float(self._hop_target[2])
         self._footing.pads = self._hop_pads[1].copy()
         self._footing.progress = np.zeros(4)
-        self._posture[HEIGHT], self._posture_rate[HEIGHT] = 0.92 * STAND_HEIGHT, 0.0
+        self._posture[HEIGHT], self._posture_rate[HEIGHT] = 0.92 * self._plan.stand_height, 0.0
         self._hop, self._hop_state, self._hop_time = None, None, 0.0
 
-    def _relax(self, target: Array, rate: float, dt: float) -> None:
+    def _relax(self, posture: Posture, rate: float, dt: float) -> None:
         # Critically damped: never overshoots and has no jumps in speed.
+        target, rate = posture.vector, rate / self.pace
         self._posture_rate += dt * (rate**2 * (target - self._posture) - 2.0 * rate * self._posture_rate)
         self._posture = self._posture + dt * self._posture_rate
 
     def _look(self, command: Command, dt: float) -> None:
-        eye = np.array([*(self.position + 0.2 * np.array([np.cos(self.yaw), np.sin(self.yaw)])), 0.0])
-        eye[2] = self.ground + self._posture[HEIGHT] * self._scale + 0.08
+        length = self._size.length
+        eye = np.array([*(self.position + 0.2 * length * np.array([np.cos(self.yaw), np.sin(self.yaw)])), 0.0])
+        eye[2] = self.ground + self._posture[HEIGHT] * self._scale + 0.08 * length
         self._carriage.look(command.gaze, eye, self.yaw, command.tail_sway, dt)
 
     def _motion(self) -> BodyMotion:
-        return BodyMotion(self.position, self.yaw, self.velocity, self.turn_rate, self.ground)
+        return BodyMotion(self.position, self.yaw, self.velocity, self.turn_rate, self.ground, self._size)
 
     def _neutral(self, posture: PostureName | None = None) -> Array:
         """(4, 3) pads under the resting body in the heading frame, in the present posture where none is named."""
-        vector = self._posture if posture is None else POSTURE_VECTORS[posture]
+        vector = self._posture if posture is None else self._plan.postures[posture].vector
         neutral = self.legs.neutral.copy()
         neutral[:, :2] += pad_offsets(vector) * self._scale
         return neutral
 
     def _leg_pose(self, posture: Posture) -> LegPose:
         heading = np.array([np.cos(self.yaw), np.sin(self.yaw)])
-        ahead = (self.pads[:, :2] - self.position) @ heading - self._neutral()[:, 0]
+        ahead = ((self.pads[:, :2] - self.position) @ heading - self._neutral()[:, 0]) / self._size.length
+        roll = self._plan.foot_roll
         swing = np.sin(np.pi * self._footing.progress)
         # A paw that trails rolls over its toes, a paw in the air hangs.
         rolling = np.clip(-5.0 * (ahead + 0.02), 0.0, 0.5)
         paw = np.array([posture.front_paw, posture.front_paw, 0.0, 0.0]) + np.array([1.0, 1.0, 0.25, 0.25]) * rolling
         # The middle foot lies down only as far as the paw has come to where that leaves room for the knee.
         in_place = np.clip(1.3 - np.abs(ahead) / 0.06, 0.0, 1.0)
-        middle = posture.metatarsal * in_place + np.clip(-4.0 * ahead, -0.35, 0.55)
+        middle = posture.metatarsal * in_place + np.clip(-roll.metatarsal_gain * ahead, *roll.metatarsal_limits)
         return LegPose(
             paw_pitch=paw + swing * np.array([0.6, 0.6, 0.5, 0.5]),
             metatarsal_pitch=middle + 0.35 * swing,

@@ -25,7 +25,7 @@ from ats_sim.reconstruction.capture.synthesis.animal.territory import STEP_HEIGH
 
 @dataclass
 class Arrival:
-    """Done at once: marks that the cat is at a place."""
+    """Done at once: marks that the animal is at a place."""
 
     place: Place
     activity: str = "stand"
@@ -37,7 +37,7 @@ class Arrival:
 
 @dataclass
 class Departure:
-    """Done at once: marks that the cat is on the floor, on its way."""
+    """Done at once: marks that the animal is on the floor, on its way."""
 
     activity: str = "stand"
 
@@ -47,15 +47,28 @@ class Departure:
 
 
 def visit(territory: Territory, place: Place | None, goal: Place, now: Situation, drives: Drives) -> list[Deed]:
-    """Leave where the cat is, walk to `goal`, get onto it and use it."""
+    """Leave where the animal is, walk to `goal`, get onto it and use it."""
     rng = now.rng
+    if _may(now.motor.body.plan.romping, rng) and drives.sleepiness < 0.6:
+        return [*romp(territory, place, goal, now), *enter(goal, territory), *use(goal, now, drives)]
     hurried = float(rng.random()) < 0.12 + 0.3 * (goal.spot.kind == "bowl" and drives.hunger > 0.7)
     speed = float(rng.uniform(1.15, 1.45) if hurried else rng.uniform(0.42, 0.68))
     start = now.motor.position if place is None else np.asarray(place.spot.approach, dtype=np.float64)
     deeds = leave(place, territory)
     deeds.append(Travel(territory.way_to(goal, start), speed, "trot" if hurried else "walk"))
     deeds += enter(goal, territory)
-    return deeds + use(goal, drives, rng)
+    return deeds + use(goal, now, drives)
+
+
+def romp(territory: Territory, place: Place | None, goal: Place, now: Situation) -> list[Deed]:
+    """Leave where the animal is and gallop to the place farthest from here, then to the approach of `goal`."""
+    start = now.motor.position if place is None else np.asarray(place.spot.approach, dtype=np.float64)
+    far = max(territory.places, key=lambda option: _reached(territory.distance_to(option, start)))
+    deeds, speed = leave(place, territory), float(now.rng.uniform(2.6, 3.4))
+    for stop in (far, goal):
+        deeds.append(Travel(territory.way_to(stop, start), speed, "run"))
+        start = np.asarray(stop.spot.approach, dtype=np.float64)
+    return deeds
 
 
 def leave(place: Place | None, territory: Territory) -> list[Deed]:
@@ -83,8 +96,9 @@ def enter(goal: Place, territory: Territory, speed: float = 0.40, activity: str 
     return [*deeds, Face(yaw=float(spot.yaw)), Arrival(goal)]
 
 
-def use(goal: Place, drives: Drives, rng: np.random.Generator) -> list[Deed]:
+def use(goal: Place, now: Situation, drives: Drives) -> list[Deed]:
     """What is done at a place."""
+    rng = now.rng
     match goal.spot.kind:
         case "bowl":
             return [Dwell("eat", float(rng.uniform(3.5, 7.0)), "ahead"), Dwell("stand", float(rng.uniform(0.5, 1.2)))]
@@ -93,7 +107,9 @@ def use(goal: Place, drives: Drives, rng: np.random.Generator) -> list[Deed]:
         case "hide":
             return [Dwell("loaf", float(rng.uniform(4.0, 8.0)), "observer")]
         case _:
-            return _rest(float(rng.uniform(5.0, 10.0)), drives, rng)
+            wash = _may(now.motor.body.plan.grooming, rng)
+            washing: list[Deed] = [Dwell("groom", float(rng.uniform(3.0, 6.0)), "ahead")] if wash else []
+            return washing + _rest(float(rng.uniform(5.0, 10.0)), drives, rng)
 
 
 def meet_observer(rng: np.random.Generator) -> list[Deed]:
@@ -124,6 +140,15 @@ def _rest(seconds: float, drives: Drives, rng: np.random.Generator) -> list[Deed
     if float(rng.random()) < 0.4:
         deeds.append(Dwell("stretch", float(rng.uniform(1.4, 2.0)), "ahead"))
     return deeds
+
+
+def _may(chance: float, rng: np.random.Generator) -> bool:
+    """Whether something of that chance happens; what never happens draws nothing."""
+    return chance > 0.0 and float(rng.random()) < chance
+
+
+def _reached(distance: float) -> float:
+    return distance if np.isfinite(distance) else -1.0
 
 
 def _apart(place: Place) -> bool:

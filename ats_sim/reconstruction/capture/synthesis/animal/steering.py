@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.reconstruction.capture.synthesis.animal.motor import MAX_TURN_RATE
+from ats_sim.reconstruction.capture.synthesis.animal.motor import MAX_TURN_RATE, SPRINT_SPEED
 from ats_sim.reconstruction.capture.synthesis.home.nav_grid import NavGrid
 
 LOOK_AHEAD = 0.28
 STROLL_TURN_RATE = 2.0
 BERTH = 0.60
 """Distance kept from the observer in passing, metres."""
+_BRAKING = 3.5
+"""Before bends, m/s²."""
 
 
 class Steering:
@@ -22,6 +24,8 @@ class Steering:
         self._next = 0
         step = np.hypot(*np.diff(way, axis=0).T)
         self._left = np.concatenate([np.cumsum(step[::-1])[::-1], [0.0]])
+        # At the speeds of a walk or trot, the slowing in `turn_towards` is enough.
+        self._limits = bend_speeds(way, 0.8 * MAX_TURN_RATE) if speed > SPRINT_SPEED else np.full(len(way), speed)
 
     @property
     def end(self) -> Array:
@@ -44,7 +48,20 @@ class Steering:
 
     def _pace(self, position: Array) -> float:
         # A braking profile: what can still be stopped before the end, never slower than a creep.
-        return min(self._speed, max(0.16, float(np.sqrt(2.0 * 0.9 * self.left(position)))))
+        speed = min(self._speed, float(self._limits[self._next]))
+        return min(speed, max(0.16, float(np.sqrt(2.0 * 0.9 * self.left(position)))))
+
+
+def bend_speeds(way: Array, turn_rate: float) -> Array:
+    """(K,) m/s along a way (K, 2) that its bends allow at a turn rate (rad/s), braking before them included."""
+    step = np.hypot(*np.diff(way, axis=0).T)
+    heading = np.unwrap(np.arctan2(*np.diff(way, axis=0).T[::-1]))
+    turning = np.abs(np.diff(heading)) / np.maximum(0.5 * (step[1:] + step[:-1]), 1e-6)
+    limits = np.full(len(way), np.inf)
+    limits[1:-1] = np.maximum(turn_rate / np.maximum(turning, 1e-6), 0.5)
+    for k in range(len(way) - 2, -1, -1):
+        limits[k] = min(limits[k], float(np.sqrt(limits[k + 1] ** 2 + 2.0 * _BRAKING * step[k])))
+    return limits
 
 
 def turn_towards(target: Array, position: Array, yaw: float, speed: float) -> tuple[float, float]:

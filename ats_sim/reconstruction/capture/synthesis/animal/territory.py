@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from ats_sim.arrays import Array
 from ats_sim.errors import CaptureError
+from ats_sim.reconstruction.capture.synthesis.animal.body_plan import BodyPlan
 from ats_sim.reconstruction.capture.synthesis.home.layout import Affordance
 from ats_sim.reconstruction.capture.synthesis.home.nav_grid import NavGrid
 
@@ -20,6 +21,8 @@ _COMFORT = 0.25
 """Distance to obstacles from which on there is no extra cost, metres."""
 
 
+CAT_BOWL_DISTANCE = 0.33
+"""From a home's bowl to where a cat's root is when it eats, metres."""
 STEP_HEIGHT = 0.03
 """Surfaces higher than this above the floor are hopped onto, metres."""
 
@@ -75,13 +78,13 @@ class Place:
 class Territory:
     """Immutable and shared by all copies of a mind."""
 
-    def __init__(self, layout: Habitat) -> None:
-        """Raises CaptureError where a home has no affordance that can be reached."""
+    def __init__(self, layout: Habitat, plan: BodyPlan) -> None:
+        """For an animal of that plan; raises CaptureError where it has no affordance that it can reach."""
         self.nav: NavGrid = layout.nav
         self.floor = float(layout.floor_height)
         self._shape = layout.nav.free.shape
         graph = _ways(layout.nav)
-        places = [_place(i, spot, layout.nav, graph) for i, spot in enumerate(layout.affordances)]
+        places = [_place(i, spot, layout.nav, graph) for i, spot in enumerate(_haunts(layout, plan))]
         self.places = tuple(place for place in places if np.isfinite(place.distance).sum() > 10)
         if not self.places:
             raise CaptureError("The home has no affordance that can be reached; check the layout's nav grid.")
@@ -109,6 +112,19 @@ class Territory:
             cells.append(flat)
         way = self.nav.to_world(np.stack(np.unravel_index(cells, self._shape), axis=-1))
         return _rounded(np.concatenate([start[None], way[1:], np.asarray(place.spot.approach, dtype=np.float64)[None]]))
+
+
+def _haunts(layout: Habitat, plan: BodyPlan) -> list[Affordance]:
+    """The places that the animal uses; it stands as far from its bowl as its neck is long."""
+    spots = []
+    for spot in layout.affordances:
+        if spot.kind == "bowl":
+            back = (plan.bowl_distance - CAT_BOWL_DISTANCE) * np.array([np.cos(spot.yaw), np.sin(spot.yaw)])
+            position = np.array([*(spot.position[:2] - back), spot.position[2]])
+            spot = replace(spot, position=position, approach=spot.approach - back)
+        if spot.kind in plan.haunts:
+            spots.append(spot)
+    return spots
 
 
 def _rounded(way: Array) -> Array:

@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.errors import ConfigError
 from ats_sim.geometry import Intrinsics
 from ats_sim.mesh import SkinnedMesh
-from ats_sim.reconstruction.capture.synthesis.animal.cat_body import Body, make_body
+from ats_sim.reconstruction.capture.synthesis.animal.body import Body, make_body
 from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
 from ats_sim.reconstruction.capture.synthesis.filming.camera_sensor import Appearance, CameraSensor, draw_appearance
 from ats_sim.reconstruction.capture.synthesis.filming.depth_sensor import DepthSensor
@@ -46,9 +45,7 @@ def phone_intrinsics(config: SynthesizeConfig) -> Intrinsics:
 
 
 def make_agent(config: SynthesizeConfig) -> Body:
-    """The animal of a capture; raises ConfigError for one that is not modelled yet."""
-    if config.body != "cat":
-        raise ConfigError(f"Synthesis: body is {config.body!r}, but only 'cat' is modelled; use --body cat.")
+    """The animal of a capture; raises ConfigError for one that is not modelled."""
     return make_body(config.body, np.random.default_rng([config.seed, 10]))
 
 
@@ -96,8 +93,8 @@ def record_video(writer: CaptureWriter, config: SynthesizeConfig, index: int, ti
     """Films one day with the animal: frames, masks, odometry, ground truth, second camera."""
     rng = np.random.default_rng([config.seed, 30, index])
     life_rng, day_rng, noise_rng = rng.spawn(3)
-    layout = build_home(config.seed, rooms=config.rooms, day=index, moves=config.moves)
     body = make_agent(config)
+    layout = build_home(config.seed, rooms=config.rooms, day=index, moves=config.moves, trunk=body.plan.trunk)
     light = draw_daylight(day_rng, config.light)
     day = _Day(
         config=config,

@@ -9,7 +9,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.geometry import interpolate_poses
 from ats_sim.mesh import SkinnedMesh
-from ats_sim.reconstruction.capture.synthesis.animal.cat_body import Body
+from ats_sim.reconstruction.capture.synthesis.animal.body import Body
 from ats_sim.reconstruction.capture.synthesis.animal.mind import Mind
 from ats_sim.reconstruction.capture.synthesis.filming.observer import Observer, Temper
 from ats_sim.reconstruction.capture.synthesis.home.layout import HomeLayout

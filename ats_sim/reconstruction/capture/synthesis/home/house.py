@@ -15,7 +15,7 @@ from ats_sim.reconstruction.capture.synthesis.home.furnish import Furnisher, shi
 from ats_sim.reconstruction.capture.synthesis.home.layout import Affordance, HomeLayout, Lamp
 from ats_sim.reconstruction.capture.synthesis.home.materials import Material, make_materials
 from ats_sim.reconstruction.capture.synthesis.home.nav_grid import NavGrid
-from ats_sim.reconstruction.capture.synthesis.home.occupancy import cat_grid, person_grid
+from ats_sim.reconstruction.capture.synthesis.home.occupancy import CAT_TRUNK, Trunk, animal_grid, person_grid
 from ats_sim.reconstruction.capture.synthesis.home.patch import Patch
 from ats_sim.reconstruction.capture.synthesis.home.piece import Placed
 from ats_sim.reconstruction.capture.synthesis.home.shell import shell_patches
@@ -34,8 +34,10 @@ class _Blueprint:
 
 
 @lru_cache(maxsize=2)
-def build_home(seed: int, *, rooms: int | None = None, day: int | None = None, moves: int = 0) -> HomeLayout:
-    """The home of a seed, as it stands on a day.
+def build_home(
+    seed: int, *, rooms: int | None = None, day: int | None = None, moves: int = 0, trunk: Trunk = CAT_TRUNK
+) -> HomeLayout:
+    """The home of a seed, as it stands on a day, with the ways and places for an animal of some size.
 
     ``day`` None is the day of the walkthrough; on any other, ``moves`` small things stand a little elsewhere.
     Raises CaptureError where the seed allows no home in which an animal can live.
@@ -49,7 +51,7 @@ def build_home(seed: int, *, rooms: int | None = None, day: int | None = None, m
             if _usable(blueprint.plan, candidate):
                 placed = candidate
                 break
-    return _lay_out(blueprint, placed, seed)
+    return _lay_out(blueprint, placed, seed, trunk)
 
 
 @lru_cache(maxsize=4)
@@ -67,8 +69,9 @@ def _draw(seed: int, rooms: int | None) -> _Blueprint:
 
 def _usable(plan: FloorPlan, placed: list[Placed]) -> bool:
     """Whether every kind of spot can be reached, and every room entered by animal and person."""
-    nav, walk = cat_grid(plan, placed), person_grid(plan, placed)
-    spots = _reachable(placed, nav)
+    # For every animal a seed means the same home: one that a cat can live in.
+    nav, walk = animal_grid(plan, placed, CAT_TRUNK), person_grid(plan, placed)
+    spots = _reachable(placed, nav, CAT_TRUNK)
     rooms = all(
         sum(_share(grid, room.bounds) for grid in (nav, walk)) > 0.25 and _share(walk, room.bounds) > 0.08
         for room in plan.rooms
@@ -83,21 +86,26 @@ def _share(grid: NavGrid, bounds: tuple[float, float, float, float]) -> float:
     return float(grid.free[low[0] : high[0] + 1, low[1] : high[1] + 1].mean())
 
 
-def _reachable(placed: list[Placed], nav: NavGrid) -> tuple[Affordance, ...]:
-    spots = [spot for piece in placed for spot in piece.affordances()]
+def _reachable(placed: list[Placed], nav: NavGrid, trunk: Trunk) -> tuple[Affordance, ...]:
+    spots = [
+        spot
+        for piece in placed
+        for spot in piece.affordances()
+        if spot.kind != "hide" or trunk.height <= piece.piece.headroom
+    ]
     return tuple(spot for spot in spots if bool(nav.is_free(spot.approach)))
 
 
-def _lay_out(blueprint: _Blueprint, placed: list[Placed], seed: int) -> HomeLayout:
+def _lay_out(blueprint: _Blueprint, placed: list[Placed], seed: int, trunk: Trunk) -> HomeLayout:
     patches: list[Patch] = shell_patches(blueprint.plan)
     for piece in placed:
         patches += piece.patches()
     atlas: Atlas = pack(patches, TEXTURE_SIDE)
     texture = paint_albedo(patches, atlas, blueprint.materials, np.random.default_rng([seed, 3]))
-    nav = cat_grid(blueprint.plan, placed)
+    nav = animal_grid(blueprint.plan, placed, trunk)
     return HomeLayout(
         mesh=atlas_mesh(patches, atlas, texture),
-        affordances=_reachable(placed, nav),
+        affordances=_reachable(placed, nav, trunk),
         nav=nav,
         walk=person_grid(blueprint.plan, placed),
         rooms=blueprint.plan.rooms,

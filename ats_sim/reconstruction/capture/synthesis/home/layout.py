@@ -66,7 +66,7 @@ class Lamp:
 class HomeLayout:
     """Geometry, looks and use of one home on one day.
 
-    ``nav`` holds the floor cells where a cat's trunk fits (also under tables), ``walk`` those where a person fits.
+    ``nav`` holds the floor cells where the animal's trunk fits (also under tables), ``walk`` those where a person fits.
     The mesh carries uv and one texture, without light; ``doors`` (D, 2) are the middles of the openings.
     ``patches`` are the mesh's surfaces one by one, ``atlas`` says where each lies in the texture.
     """

@@ -1,8 +1,9 @@
-"""Floor grids: where a cat's trunk and where a person fits between walls and furniture."""
+"""Floor grids: where an animal's trunk and where a person fits between walls and furniture."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, label
@@ -12,13 +13,26 @@ from ats_sim.reconstruction.capture.synthesis.home.floor_plan import THICKNESS, 
 from ats_sim.reconstruction.capture.synthesis.home.nav_grid import NavGrid
 from ats_sim.reconstruction.capture.synthesis.home.piece import Placed
 
-CAT_RADIUS, CAT_CELL = 0.13, 0.06
+ANIMAL_CELL = 0.06
 PERSON_RADIUS, PERSON_CELL = 0.22, 0.10
 
 
-def cat_grid(plan: FloorPlan, placed: Iterable[Placed]) -> NavGrid:
-    """Where the middle of a cat's trunk may be; under tables it passes between the legs."""
-    return _grid(plan, [q for p in placed for q in p.solids()], CAT_CELL, CAT_RADIUS)
+@dataclass(frozen=True)
+class Trunk:
+    """The room that an animal needs on its way."""
+
+    radius: float
+    """From the middle of the trunk to whatever it must not touch, metres."""
+    height: float
+    """Of the back or the carried head, metres."""
+
+
+CAT_TRUNK = Trunk(radius=0.13, height=0.30)
+
+
+def animal_grid(plan: FloorPlan, placed: Iterable[Placed], trunk: Trunk) -> NavGrid:
+    """Where the middle of an animal's trunk may be; under tables that are high enough it passes between the legs."""
+    return _grid(plan, [q for p in placed for q in p.solids(trunk.height)], ANIMAL_CELL, trunk.radius)
 
 
 def person_grid(plan: FloorPlan, placed: Iterable[Placed]) -> NavGrid:

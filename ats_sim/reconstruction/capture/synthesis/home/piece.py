@@ -33,7 +33,9 @@ class Piece:
     size: tuple[float, float]
     """Width along x and depth along y, metres."""
     solids: tuple[Rect, ...] | None = None
-    """What keeps a cat off the floor, (x0, y0, x1, y1); None means the whole footprint, () means nothing."""
+    """What keeps an animal off the floor, (x0, y0, x1, y1); None means the whole footprint, () means nothing."""
+    headroom: float = np.inf
+    """Height of the free space between or in its solids, metres; no way and no place for taller animals."""
     walkable: bool = False
     """Whether a person can walk over it (a rug)."""
     movable: bool = False
@@ -72,11 +74,11 @@ class Placed:
         w, d = self.piece.size
         return self._bounds((-w / 2 - grow, -d / 2 - grow - front, w / 2 + grow, d / 2 + grow))
 
-    def solids(self) -> list[Array]:
-        """World corners (4, 2) of everything that keeps a cat off the floor."""
-        w, d = self.piece.size
-        rects = self.piece.solids if self.piece.solids is not None else ((-w / 2, -d / 2, w / 2, d / 2),)
-        return [self.to_world(_corners(rect)) for rect in rects]
+    def solids(self, height: float) -> list[Array]:
+        """World corners (4, 2) of everything that keeps an animal of a height off the floor."""
+        if self.piece.solids is None or height > self.piece.headroom:
+            return [self.footprint()]
+        return [self.to_world(_corners(rect)) for rect in self.piece.solids]
 
     def footprint(self) -> Array:
         """World corners (4, 2) of the whole piece."""

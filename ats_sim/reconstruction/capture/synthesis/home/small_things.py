@@ -74,7 +74,9 @@ def cardboard_box(rng: np.random.Generator) -> Piece:
         quad((-w / 2, -d / 2, h), (w, 0, 0), (0, -0.16, -0.05), "cardboard"),
     ]
     spot = Spot("hide", (0.0, 0.02, inner), (0.0, -d / 2 - 0.36), float(-np.pi / 2))
-    return Piece("box", tuple(patches), (w, d), height=h, clearance=0.5, movable=True, spots=(spot,))
+    return Piece(
+        "box", tuple(patches), (w, d), headroom=h - inner, height=h, clearance=0.5, movable=True, spots=(spot,)
+    )
 
 
 def cat_tree(rng: np.random.Generator) -> Piece:

@@ -31,7 +31,7 @@ def coffee_table(rng: np.random.Generator) -> Piece:
     patches += _mug(0.2, 0.1, h, "blue_glaze")
     patches += [quad((-0.35, 0.16, h + 0.012), (0.26, 0.05, 0), (0.03, -0.2, 0), f"painting{int(rng.integers(6))}")]
     patches += box((-0.05, -0.12, h), (0.16, 0.23, 0.03), "cushion_b")
-    return Piece("coffee_table", tuple(patches), (w, d), solids=rects, height=h)
+    return Piece("coffee_table", tuple(patches), (w, d), solids=rects, headroom=h - 0.04, height=h)
 
 
 def dining_table(rng: np.random.Generator) -> Piece:
@@ -48,7 +48,7 @@ def dining_table(rng: np.random.Generator) -> Piece:
     ]
     patches += _mug(w / 2 - 0.25, -0.2, h, "clay")
     spot = Spot("hide", (0.0, 0.05, 0.0), (0.0, -d / 2 - 0.38), float(np.pi / 2))
-    return Piece("dining_table", tuple(patches), (w, d), solids=rects, height=h, spots=(spot,))
+    return Piece("dining_table", tuple(patches), (w, d), solids=rects, headroom=h - 0.11, height=h, spots=(spot,))
 
 
 def _ball(radius: float) -> list[tuple[float, float]]:
@@ -66,7 +66,7 @@ def chair(rng: np.random.Generator) -> Piece:
         patches += box((x, w / 2 - 0.02, h + 0.03), (0.04, 0.04, 0.44), "wood")
     for z in (0.62, 0.75, 0.85):
         patches += box((0, w / 2 - 0.02, z), (w - 0.08, 0.02, 0.06), "wood", faces="yYZz")
-    return Piece("chair", tuple(patches), (w, w), solids=rects, movable=True, height=0.92)
+    return Piece("chair", tuple(patches), (w, w), solids=rects, headroom=h, movable=True, height=0.92)
 
 
 def bookshelf(rng: np.random.Generator) -> Piece:
@@ -169,4 +169,6 @@ def desk(rng: np.random.Generator) -> Piece:
     patches += [quad((-0.55, 0.1, h + 0.003), (0.21, 0.03, 0), (0.03, -0.29, 0), "books1")]
     patches += box((0, -0.12, h), (0.42, 0.14, 0.02), "black")
     spot = Spot("hide", (0.0, 0.08, 0.0), (0.0, -d / 2 - 0.36), float(np.pi / 2))
-    return Piece("desk", tuple(patches), (w, d), solids=rects, height=1.2, clearance=0.6, spots=(spot,))
+    return Piece(
+        "desk", tuple(patches), (w, d), solids=rects, headroom=h - 0.03, height=1.2, clearance=0.6, spots=(spot,)
+    )

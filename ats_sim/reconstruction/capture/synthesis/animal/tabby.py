@@ -8,13 +8,12 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.mesh import SkinnedMesh
-
-Color = tuple[float, float, float]
+from ats_sim.reconstruction.capture.synthesis.animal.coat import Color, any_of, mirrored_left, mix, ramp
 
 
 @dataclass(frozen=True, eq=False)
-class Coat:
-    """Colours (sRGB, 0-255) and pattern of one animal."""
+class Tabby:
+    """Colours (sRGB, 0-255) and stripes of one cat."""
 
     base: Color
     """Ground colour between the stripes."""
@@ -35,6 +34,23 @@ class Coat:
     waves: Array
     """(6, 4) wave vectors and phases that make the stripes waver."""
 
+    def colors(self, body: SkinnedMesh, scale: float) -> Array:
+        """Vertex colours (V, 3) uint8 of a cat at rest; `scale` relates it to its plan."""
+        points = body.mesh.vertices.astype(np.float64) / scale
+        normals = body.mesh.vertex_normals().astype(np.float64)
+        owner = np.array(body.skeleton.joint_names)[body.skin_joints[:, 0]]
+        local = points - body.skeleton.rest_transforms[body.skin_joints[:, 0], :3, 3] / scale
+        folded = mirrored_left(points)
+        waver = np.sin(folded @ self.waves[:, :3].T + self.waves[:, 3]).sum(axis=1) / np.sqrt(len(self.waves))
+
+        dark = _stripes(points, local, owner, waver, self.wavelength)
+        light = _lightness(points, normals, local, owner)
+        grain = 1.0 + 0.03 * np.sin(folded @ (self.waves[:3, :3].T * 7.0)).sum(axis=1, keepdims=True)
+        color = mix(np.tile(self.base, (len(points), 1)), self.stripe, dark) * grain
+        color = mix(color, self.belly, light)
+        color = _face(color, points, normals, local, owner, self)
+        return np.clip(color, 0, 255).astype(np.uint8)
+
 
 _PALETTES: tuple[tuple[Color, Color, Color], ...] = (
     ((176, 144, 108), (70, 52, 38), (232, 214, 188)),
@@ -43,7 +59,7 @@ _PALETTES: tuple[tuple[Color, Color, Color], ...] = (
 )
 
 
-def draw_coat(rng: np.random.Generator) -> Coat:
+def draw_tabby(rng: np.random.Generator) -> Tabby:
     """Draw a coat: brown, grey or ginger tabby."""
     base, stripe, belly = _PALETTES[int(rng.integers(len(_PALETTES)))]
     tint = rng.normal(scale=6.0) + rng.normal(scale=4.0) * np.array([1.0, 0.2, -1.0])
@@ -53,7 +69,7 @@ def draw_coat(rng: np.random.Generator) -> Coat:
 
     waves = np.concatenate([rng.normal(scale=28.0, size=(6, 3)), rng.uniform(0, 2 * np.pi, size=(6, 1))], axis=1)
     iris = ((168, 176, 72), (202, 160, 60), (120, 168, 104))[int(rng.integers(3))]
-    return Coat(
+    return Tabby(
         base=shifted(base),
         stripe=shifted(stripe),
         belly=shifted(belly),
@@ -64,24 +80,6 @@ def draw_coat(rng: np.random.Generator) -> Coat:
         wavelength=float(rng.uniform(0.030, 0.036)),
         waves=waves,
     )
-
-
-def coat_colors(body: SkinnedMesh, scale: float, coat: Coat) -> Array:
-    """Vertex colours (V, 3) uint8 of a cat at rest; `scale` relates it to the unscaled cat."""
-    points = body.mesh.vertices.astype(np.float64) / scale
-    normals = body.mesh.vertex_normals().astype(np.float64)
-    owner = np.array(body.skeleton.joint_names)[body.skin_joints[:, 0]]
-    local = points - body.skeleton.rest_transforms[body.skin_joints[:, 0], :3, 3] / scale
-    folded = points * [1.0, 0.0, 1.0] + np.abs(points) * [0.0, 1.0, 0.0]
-    waver = np.sin(folded @ coat.waves[:, :3].T + coat.waves[:, 3]).sum(axis=1) / np.sqrt(len(coat.waves))
-
-    dark = _stripes(points, local, owner, waver, coat.wavelength)
-    light = _lightness(points, normals, local, owner)
-    grain = 1.0 + 0.03 * np.sin(folded @ (coat.waves[:3, :3].T * 7.0)).sum(axis=1, keepdims=True)
-    color = _mix(np.tile(coat.base, (len(points), 1)), coat.stripe, dark) * grain
-    color = _mix(color, coat.belly, light)
-    color = _face(color, points, normals, local, owner, coat)
-    return np.clip(color, 0, 255).astype(np.uint8)
 
 
 def _stripes(points: Array, local: Array, owner: Array, waver: Array, wavelength: float) -> Array:
@@ -96,7 +94,7 @@ def _stripes(points: Array, local: Array, owner: Array, waver: Array, wavelength
     rings = np.clip(1.6 * np.sin(2 * np.pi * points[:, 0] / 0.036 + 0.3 * waver), 0.0, 0.9)
     dark = np.where(tail, np.maximum(rings, points[:, 0] < -0.375), dark)
 
-    leg = _any_of(owner, ("upper_arm", "forearm", "shank", "hock"))
+    leg = any_of(owner, ("upper_arm", "forearm", "shank", "hock"))
     bands = np.clip(1.3 * np.sin(2 * np.pi * points[:, 2] / 0.026 + 0.5 * waver) - 0.1, 0.0, 0.75)
     dark = np.where(leg, bands, dark)
 
@@ -105,39 +103,26 @@ def _stripes(points: Array, local: Array, owner: Array, waver: Array, wavelength
     cheek = np.clip(1.6 * np.sin(2 * np.pi * (local[:, 2] + 0.25 * local[:, 0]) / 0.016) - 0.3, 0.0, 0.7)
     cheek = cheek * (np.abs(local[:, 1]) > 0.022) * (local[:, 0] < 0.045)
     dark = np.where(head, np.maximum(crown, cheek), dark)
-    return np.where(_any_of(owner, ("paw",)), 0.0, dark)
+    return np.where(any_of(owner, ("paw",)), 0.0, dark)
 
 
 def _lightness(points: Array, normals: Array, local: Array, owner: Array) -> Array:
-    trunk = _any_of(owner, ("root", "spine"))
-    belly = _ramp(-normals[:, 2], 0.35, 0.75) * _ramp(-points[:, 2], 0.02, 0.05) * trunk
-    bib = _ramp(normals[:, 0], 0.35, 0.7) * _ramp(points[:, 0], 0.12, 0.15) * _ramp(-points[:, 2], -0.03, 0.01) * trunk
-    socks = 0.75 * _any_of(owner, ("paw",))
+    trunk = any_of(owner, ("root", "spine"))
+    belly = ramp(-normals[:, 2], 0.35, 0.75) * ramp(-points[:, 2], 0.02, 0.05) * trunk
+    bib = ramp(normals[:, 0], 0.35, 0.7) * ramp(points[:, 0], 0.12, 0.15) * ramp(-points[:, 2], -0.03, 0.01) * trunk
+    socks = 0.75 * any_of(owner, ("paw",))
     head = owner == "head"
-    muzzle = _ramp(local[:, 0], 0.056, 0.066) * _ramp(-local[:, 2], -0.002, 0.008) * head
-    chin = _ramp(-local[:, 2], 0.016, 0.026) * _ramp(local[:, 0], 0.02, 0.04) * head
+    muzzle = ramp(local[:, 0], 0.056, 0.066) * ramp(-local[:, 2], -0.002, 0.008) * head
+    chin = ramp(-local[:, 2], 0.016, 0.026) * ramp(local[:, 0], 0.02, 0.04) * head
     return np.maximum.reduce([belly, bib, socks, 0.95 * muzzle, 0.95 * chin])
 
 
-def _face(color: Array, points: Array, normals: Array, local: Array, owner: Array, coat: Coat) -> Array:
+def _face(color: Array, points: Array, normals: Array, local: Array, owner: Array, coat: Tabby) -> Array:
     head = owner == "head"
     ear = head & (local[:, 2] > 0.052)
     inside = ear & (normals[:, 0] > 0.25) & (np.abs(local[:, 1]) > 0.019)
-    color = _mix(color, coat.ear, 0.85 * inside)
-    color = _mix(color, coat.stripe, 0.5 * (ear & ~inside))
+    color = mix(color, coat.ear, 0.85 * inside)
+    color = mix(color, coat.stripe, 0.5 * (ear & ~inside))
     to_eye = np.hypot(np.abs(local[:, 1]) - 0.021, local[:, 2] - 0.009)
     socket = head & (local[:, 0] > 0.035)
-    return _mix(color, coat.belly, 0.55 * _ramp(-to_eye, -0.021, -0.014) * socket)
-
-
-def _mix(color: Array, other: Color, share: Array) -> Array:
-    return color + (np.asarray(other) - color) * np.asarray(share, dtype=np.float64)[:, None]
-
-
-def _ramp(value: Array, low: float, high: float) -> Array:
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
-
-
-def _any_of(owner: Array, parts: tuple[str, ...]) -> Array:
-    return np.logical_or.reduce([np.char.find(owner, part) >= 0 for part in parts])
+    return mix(color, coat.belly, 0.55 * ramp(-to_eye, -0.021, -0.014) * socket)

@@ -1,4 +1,4 @@
-"""A small furnished room for the cat's tests: a couch, a bench at a window, a low bed, a bowl and a hiding place."""
+"""A small furnished room for the animals' tests: a couch, a bench at a window, a low bed, a bowl and a hiding place."""
 
 from dataclasses import dataclass
 
