@@ -88,10 +88,14 @@ def reconstruction_scores(scores: Numbers) -> list[str]:
         )
     agent = scores.get("agent", {})
     if "root_m_mean" in agent:
+        position, angle = agent["joint_position_m"], agent["joint_angle_rad"]
+        joints = f"{100 * position:.1f} cm" if isinstance(position, float) else position
+        angles = f"{angle:.2f} rad" if isinstance(angle, float) else angle
         lines.append(
-            f"animal: root {100 * agent['root_m_mean']:.1f} cm, joints {100 * agent['joint_position_m']:.1f} cm and "
-            f"{agent['joint_angle_rad']:.2f} rad, over {agent['moments']:,} moments"
+            f"animal: root {100 * agent['root_m_mean']:.1f} cm and {agent['heading_deg_mean']:.1f}°, over "
+            f"{agent['moments']:,} moments"
         )
+        lines += [f"  its joints: {joints}"] if joints == angles else [f"  its joints: {joints}, {angles}"]
     return [*lines, *_absent(scores)]
 
 

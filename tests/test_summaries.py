@@ -49,6 +49,21 @@ def test_scores_of_a_reconstruction_come_in_degrees_and_centimetres_and_say_what
     ]
 
 
+@pytest.mark.parametrize(
+    ("joints", "said"),
+    [
+        ((0.0288, 0.264), "  its joints: 2.9 cm, 0.26 rad"),
+        ((0.0288, "n/a: one video"), "  its joints: 2.9 cm, n/a: one video"),
+        (("n/a: other names", "n/a: other names"), "  its joints: n/a: other names"),
+    ],
+)
+def test_scores_of_an_animal_say_why_its_joints_have_none(joints: tuple[float | str, ...], said: str) -> None:
+    root = {"moments": 1200, "root_m_mean": 0.019, "heading_deg_mean": 1.7}
+    agent = {**root, "joint_position_m": joints[0], "joint_angle_rad": joints[1]}
+    lines = summaries.reconstruction_scores({"agent": agent})
+    assert lines == ["animal: root 1.9 cm and 1.7°, over 1,200 moments", said]
+
+
 def test_a_behaviour_that_was_learned_from_the_same_videos_is_called_memory() -> None:
     row = {"goal_minade": 0.1, "path_minade": 0.2, "path_energy_score": 0.3, "path_miss_rate": 0.0}
     scores = {"policy": row | {"samples": 16, "windows": 60}, "stand_still": row}
