@@ -17,7 +17,9 @@ from ats_sim.reconstruction.stages import MARKERS, Stages, capture_key
 RENDER_OUTPUTS = ("renders",)
 SCENE_VERSION = "scene/2"
 """Changes when fusion makes something else of the same input."""
-HOME_VERSION = "home/3"
+AGENT_VERSION = "agent/2"
+"""Changes when the agent is found, fitted or shaped otherwise."""
+HOME_VERSION = "home/4"
 """Changes when the export makes something else of the same input, so that old homes are made anew."""
 
 
@@ -73,7 +75,7 @@ def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Sta
     stages.run("fuse", made_with, fused, lambda: _fuse(opened, output, settings))
     stages.run(
         "agent",
-        _keys(settings, "device"),
+        {"version": AGENT_VERSION, **_keys(settings, "device")},
         ["motion.npz", "agent.glb", "agent_skeleton.json"],
         lambda: _agent(opened, output, settings),
     )
