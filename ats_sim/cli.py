@@ -111,7 +111,9 @@ def import_capture(
     from ats_sim.reconstruction.capture.importing.take_in import import_recordings
 
     outcome = import_recordings(format, source, output, options)
-    _end(outcome, summaries.imported(outcome, output), json, f"ats reconstruct {output} -o recon")
+    more = f"ats import FORMAT SRC -o {output} (videos of the animal)"
+    following = f"ats reconstruct {output} -o recon" if outcome["videos"] else more
+    _end(outcome, summaries.imported(outcome, output), json, following)
     return PROBLEMS if outcome["refused"] else OK
 
 

@@ -25,7 +25,8 @@ def imported(outcome: Numbers, output: Path) -> list[str]:
     lines = [f"{output}: {count} recording{'' if count == 1 else 's'} taken in"]
     for part in outcome["taken"]:
         poses = "with poses" if part["has_poses"] else "without poses"
-        about = f"{part['frames']} frames of {part['size']}, {_clock(part['seconds'])}, {poses}"
+        frames = f"{part['frames']} frame{'' if part['frames'] == 1 else 's'}"
+        about = f"{frames} of {part['size']}, {_clock(part['seconds'])}, {poses}"
         lines.append(f"  {part['name']} <- {part['source']}: {about}, depth in {part['known_depth']:.0%} of pixels")
         lines += [f"    {remark}" for remark in part["remarks"]]
     lines += [f"  {name} <- {source}: was there already" for source, name in sorted(outcome["kept"].items())]

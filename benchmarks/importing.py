@@ -63,7 +63,7 @@ def row(recording: Recording) -> str:
     assert true is not None
     tilted = true.copy()
     tilted[:, :3] = TILT @ true[:, :3]
-    frames = pairs_of(recording.times)
+    frames = pairs_of(recording.times, true)
     lens = common_pinhole(recording.depth_lenses, PROBED_SIDE)
     depths = {int(k): probed_depth(recording, int(k), lens) for k in np.unique(frames)}
     pairs = [(depths[a], depths[b]) for a, b in frames.tolist()]

@@ -97,7 +97,7 @@ BROKEN_RECORDS = [
     pytest.param("capture.json", lambda r: r.update(videos=["v00", "v07"]), "v07", id="video missing"),
     pytest.param("capture.json", lambda r: r.update(videos=["../v00"]), r"\.\./v00", id="name leaves the folder"),
     pytest.param("capture.json", lambda r: r.update(videos=["v00", "v00"]), "twice", id="video twice"),
-    pytest.param("capture.json", lambda r: r.update(videos=[]), "videos", id="no videos"),
+    pytest.param("capture.json", lambda r: r.update(videos=[]), "no video of the animal yet", id="no videos"),
     pytest.param(TRANSFORMS, lambda r: r.update(fl_x=0), "fl_x", id="focal length"),
     pytest.param(TRANSFORMS, lambda r: r.pop("cy"), "cy", id="principal point"),
     pytest.param(TRANSFORMS, lambda r: r.update(w=50), "48x36.*50x36", id="size"),

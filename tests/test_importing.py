@@ -7,6 +7,7 @@ what is true of them is the toy room's ray casting.
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -226,6 +227,54 @@ def test_a_capture_grows_day_by_day(filmed: Clip, tmp_path: Path) -> None:
     assert sorted(outcome["kept"].values()) == ["v00", "v01"] and set(outcome["refused"]) == {"broken", "empty"}
     assert all(path.stat().st_mtime_ns == written for path, written in before.items())
     assert check_capture(output) == []
+
+
+def test_a_recording_can_be_taken_in_otherwise_once_its_folder_is_gone(filmed: Clip, tmp_path: Path) -> None:
+    output, source = tmp_path / "capture", foreign.write_nerfstudio(tmp_path / "rec", filmed)
+    import_recordings("nerfstudio", source, output, ImportOptions())
+    outcome = import_recordings("nerfstudio", source, output, ImportOptions(fps=5.0))
+    assert f"delete {output / 'v00'}" in outcome["kept"]["rec"] and len(Capture.open(output).videos[0]) == 24
+    shutil.rmtree(output / "v00")
+    outcome = import_recordings("nerfstudio", source, output, ImportOptions(fps=5.0))
+    assert outcome["taken"][0]["name"] == "v00" and len(Capture.open(output).videos[0]) == 12
+    # An export with the right depth is another recording, though its pictures and poses are the same.
+    far = replace(filmed, depths=[1.1 * depth for depth in filmed.depths])
+    outcome = import_recordings("nerfstudio", foreign.write_nerfstudio(tmp_path / "far", far), output, ImportOptions())
+    assert outcome["taken"][0]["name"] == "v01"
+
+
+def test_captures_are_no_recordings_and_a_lone_walkthrough_is_told(
+    filmed: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = foreign.write_nerfstudio(tmp_path / "rec", filmed)
+    words = ["import", "nerfstudio", str(tmp_path), "-o", str(tmp_path / "capture"), "--walkthrough"]
+    assert main(words) == 0 and "ats import" in capsys.readouterr().err
+    assert check_capture(tmp_path / "capture") == [
+        f"{tmp_path / 'capture'}: holds a walkthrough and no video of the animal yet; `ats import` adds some"
+    ]
+    assert main(words) == 0  # the capture's own transforms.json is no second recording
+    assert "was there already" in capsys.readouterr().out
+    assert main(["check", str(source)]) == 1
+    with pytest.raises(CaptureError, match="is no capture"):
+        Capture.open(source)
+
+
+def test_poses_that_never_see_the_same_are_not_believed(filmed: Clip) -> None:
+    lens = filmed.lens.resized(*DEPTH_SIZE)
+    apart = filmed.poses[[0, 2, 4, 6]].copy()
+    away = apart.copy()
+    away[:, :3, 3] += 50.0
+    pairs = [(filmed.depths[k], filmed.depths[k]) for k in (0, 2, 4, 6)]
+    assert fit_of_poses(pairs, lens, np.stack([apart, away], axis=1)).turn == ""
+
+
+def test_short_recordings_and_wrong_units_are_told(filmed: Clip, tmp_path: Path) -> None:
+    small = replace(filmed, depths=[10.0 * depth for depth in filmed.depths])
+    _, said = taken("nerfstudio", foreign.write_nerfstudio(tmp_path / "rec", filmed), tmp_path / "capture")
+    assert any("2.3 s" in remark for remark in said["remarks"])
+    source = foreign.write_nerfstudio(tmp_path / "small", small)
+    outcome = import_recordings("nerfstudio", source, tmp_path / "other", ImportOptions())
+    assert any("unit" in remark for remark in outcome["taken"][0]["remarks"])
 
 
 def test_a_second_walkthrough_is_refused(filmed: Clip, tmp_path: Path) -> None:

@@ -94,6 +94,8 @@ def read_record(folder: Path, *, needs_videos: bool = True) -> dict[str, Any]:
     A capture that is still being put together may hold a walkthrough and no videos yet.
     """
     source = folder / "capture.json"
+    if folder.is_dir() and not source.exists():
+        raise CaptureError(f"{folder}: is no capture (no capture.json); `ats import` and `ats synthesize` make one")
     record = read_json(source, CaptureError)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         found = record.get("format") if isinstance(record, dict) else type(record).__name__
@@ -101,6 +103,8 @@ def read_record(folder: Path, *, needs_videos: bool = True) -> dict[str, Any]:
     if "walkthrough" not in record:
         raise CaptureError(f"{source}: walkthrough is not named; write null for a scan-free capture.")
     videos = record.get("videos")
+    if videos == [] and needs_videos and record["walkthrough"] is not None:
+        raise CaptureError(f"{folder}: holds a walkthrough and no video of the animal yet; `ats import` adds some")
     if not isinstance(videos, list) or (needs_videos and not videos):
         raise CaptureError(f"{source}: videos is {videos!r}, must name at least one folder.")
     names = [name for name in (record["walkthrough"], *videos) if name is not None]

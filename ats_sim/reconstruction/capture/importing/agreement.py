@@ -23,6 +23,8 @@ SLACK, SLACK_SHARE = 0.04, 0.03
 """Depths agree within this many metres and this share of their distance."""
 GOOD, BETTER = 0.7, 0.1
 """Other axes are believed where so many depths agree, and so many more than with any others."""
+FAIR = 0.4
+"""Poses as they are told are believed from here on, where no others come near: fast ones, or a restless room."""
 STRIDE = 6
 _FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
 TURNS = {
@@ -59,7 +61,8 @@ def fit_of_poses(depths: Sequence[tuple[Array, Array]], intrinsics: Intrinsics, 
         return Fit("as recorded", float("nan"))
     best = max(shares, key=lambda name: shares[name])
     others = max(share for name, share in shares.items() if name != best)
-    if shares["as recorded"] >= max(GOOD, shares[best] - BETTER):
+    is_clear = best == "as recorded" and shares[best] >= max(FAIR, others + 2 * BETTER)
+    if is_clear or shares["as recorded"] >= max(GOOD, shares[best] - BETTER):
         return Fit("as recorded", shares["as recorded"])
     if shares[best] >= GOOD and shares[best] >= others + BETTER:
         return Fit(best, shares[best])
@@ -78,7 +81,8 @@ def shares_of_turns(depths: Sequence[tuple[Array, Array]], intrinsics: Intrinsic
     for name, turn in TURNS.items():
         pairs = [(depths[int(k)], inverse(turn) @ steps[k] @ turn) for k in np.flatnonzero(tells)]
         found = [_share(first, second, intrinsics, T) for (first, second), T in pairs]
-        shares[name] = float(np.median([share for share in found if share is not None] or [0.0]))
+        measured = [share for share in found if share is not None]
+        shares[name] = float(np.median(measured)) if len(measured) >= FEWEST else 0.0
     return shares
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.errors import CaptureError
-from ats_sim.geometry import Intrinsics, rigid
+from ats_sim.geometry import Intrinsics, geodesic_angle, inverse, rigid
 from ats_sim.reconstruction.capture.importing.agreement import TURNS, fit_of_poses
 from ats_sim.reconstruction.capture.importing.levelling import measured_up, rotation_between
 from ats_sim.reconstruction.capture.importing.options import Up
@@ -18,7 +18,9 @@ from ats_sim.reconstruction.capture.importing.turning import quarters_to_upright
 
 PAIRS = 16
 APART = 0.7
-"""Seconds between the two frames of a pair: the camera has moved, and still sees the same."""
+"""Seconds between the two frames of a pair, at most: the camera has moved."""
+TURNS_AT_MOST, MOVES_AT_MOST = float(np.radians(25.0)), 0.6
+"""Radians and metres by which it has, at most: it still sees the same."""
 PROBED_SIDE = 256
 
 
@@ -43,7 +45,7 @@ def bearings_of(recording: Recording, up: Up) -> Bearings:
     poses = recording.T_world_camera
     if poses is None:
         return Bearings(None, 0, ("has no poses: they will be worked out from its pictures, which is less exact",))
-    frames = pairs_of(recording.times)
+    frames = pairs_of(recording.times, poses)
     lens = common_pinhole(recording.depth_lenses, PROBED_SIDE)
     depths = {int(k): probed_depth(recording, int(k), lens) for k in np.unique(frames)}
     fit = fit_of_poses([(depths[a], depths[b]) for a, b in frames.tolist()], lens, poses[frames])
@@ -59,15 +61,28 @@ def bearings_of(recording: Recording, up: Up) -> Bearings:
     poses = level @ poses
     quarters = quarters_to_upright(poses)
     if quarters:
-        remarks.append(f"its pictures lay on their side: turned by {90 * quarters} degrees")
+        remarks.append(
+            f"its pictures lay on their side: turned by {90 * quarters} degrees (if they were upright, say --up)"
+        )
     return Bearings(turned_poses(poses, quarters), quarters, tuple(remarks))
 
 
-def pairs_of(times: Array) -> Array:
-    """Frames (K, 2) that lie a moment apart, spread over the recording."""
-    first = np.unique(np.linspace(0, len(times) - 1, PAIRS + 2).astype(int)[:-1])
-    second = np.clip(np.searchsorted(times, times[first] + APART), 0, len(times) - 1)
-    return np.stack([first, second], axis=1)
+def pairs_of(times: Array, poses: Array) -> Array:
+    """Frames (K, 2), spread over the recording, that lie a moment apart and still see the same.
+
+    How far and by what angle a camera moved is the same whatever its axes are called, so poses (N, 4, 4) may be asked.
+    """
+    pairs = []
+    for first in np.unique(np.linspace(0, max(len(times) - 2, 0), PAIRS).astype(int)):
+        last = int(np.searchsorted(times, times[first] + APART, side="right"))
+        following = np.arange(first + 1, max(last, first + 2))
+        steps = inverse(poses[first]) @ poses[following[following < len(times)]]
+        if len(steps):
+            still = np.broadcast_to(np.eye(3), (len(steps), 3, 3))
+            near = geodesic_angle(still, steps[:, :3, :3]) < TURNS_AT_MOST
+            near &= np.linalg.norm(steps[:, :3, 3], axis=1) < MOVES_AT_MOST
+            pairs.append((first, first + 1 + int(np.flatnonzero(near).max(initial=0))))
+    return np.array(pairs or [(0, 0)])
 
 
 def probed_depth(recording: Recording, index: int, lens: Intrinsics) -> Array:

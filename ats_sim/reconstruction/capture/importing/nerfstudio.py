@@ -38,6 +38,8 @@ def read(files: SourceFiles, options: ImportOptions) -> Recording:
     frames = record.get("frames")
     if not isinstance(frames, list) or not all(isinstance(frame, dict) for frame in frames):
         raise CaptureError(f"{files.where}: transforms.json has no list of frames.")
+    if not frames:
+        raise CaptureError(f"{files.where}: transforms.json has no frames.")
     frames = [frame for frame in frames if frame.get("depth_file_path") and frame.get("file_path")]
     if not frames:
         raise CaptureError(f"{files.where}: no frame has a depth_file_path; without depth nothing can be rebuilt.")
@@ -71,6 +73,8 @@ def read(files: SourceFiles, options: ImportOptions) -> Recording:
 
 def _number(files: SourceFiles, record: dict[str, Any], key: str, default: float | None = None) -> float:
     value = record.get(key, default)
+    if value is None:
+        raise CaptureError(f"{files.where}: {key} is missing in transforms.json.")
     if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
         raise CaptureError(f"{files.where}: {key} of transforms.json is {value!r}, must be a number.")
     return float(value)

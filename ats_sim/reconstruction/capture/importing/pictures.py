@@ -18,7 +18,7 @@ def picture(files: SourceFiles, name: str, flag: int) -> Array:
     except cv2.error as error:
         raise CaptureError(f"{files.where}: the picture {name} cannot be decoded ({error}).") from error
     if decoded is None:
-        raise CaptureError(f"{files.where}: the picture {name} cannot be decoded; export the recording again.")
+        raise CaptureError(f"{files.where}: {name} cannot be decoded; pictures must be JPEG or PNG, depth 16-bit PNG.")
     return np.asarray(decoded)
 
 

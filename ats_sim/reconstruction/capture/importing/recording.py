@@ -71,8 +71,10 @@ class Recording:
     @property
     def digest(self) -> str:
         """Tells recordings apart, wherever their files lie and whatever they are called."""
-        poses = b"" if self.T_world_camera is None else np.round(self.T_world_camera, 6).tobytes()
-        return hashlib.sha256(np.round(self.times, 6).tobytes() + poses).hexdigest()[:16]
+        parts = [self.times] if self.T_world_camera is None else [self.times, self.T_world_camera]
+        middle = self.depth_lenses[len(self) // 2].intrinsics
+        parts += [np.array(list(middle.to_json().values())), self.depth(len(self) // 2)]
+        return hashlib.sha256(b"".join(np.round(part, 6).tobytes() for part in parts)).hexdigest()[:16]
 
 
 def aligned(lens: Lens, depth_shape: Sequence[int]) -> Lens:
@@ -96,6 +98,8 @@ def rigid_poses(matrices: Array, where: str) -> Array:
     with np.errstate(invalid="ignore"):
         error = np.abs(rotation @ np.swapaxes(rotation, 1, 2) - np.eye(3)).max(axis=(1, 2))
         bad = np.flatnonzero(~(np.isfinite(matrices).all(axis=(1, 2)) & (error < 0.02) & (np.linalg.det(rotation) > 0)))
+    if len(bad) and not np.isfinite(matrices[bad[0]]).all():
+        raise CaptureError(f"{where}: the pose of frame {bad[0]} holds what is no finite number.")
     if len(bad):
         raise CaptureError(f"{where}: the pose of frame {bad[0]} is no rigid motion; export poses without a scale.")
     return rigid(project_to_so3(rotation), matrices[:, :3, 3])

@@ -20,6 +20,7 @@ from ats_sim.errors import CaptureError
 LARGEST = 256 * 2**20
 LARGEST_FILM = 8 * 2**30
 ARCHIVES = (".zip", ".r3d")
+CAPTURE = "capture.json"
 _UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 
 
@@ -40,7 +41,9 @@ class SourceFiles:
     @property
     def where(self) -> str:
         """The place, for messages."""
-        return f"{self.root}{f', {self.prefix[:-1]}' if self.prefix else ''}"
+        if self.is_archive:
+            return f"{self.root}{f', {self.prefix[:-1]}' if self.prefix else ''}"
+        return str(self.root / self.prefix)
 
     @property
     def name(self) -> str:
@@ -68,12 +71,17 @@ class SourceFiles:
         return name in self._known
 
     def places(self, marker: str) -> list[SourceFiles]:
-        """Every place at or below this one that holds the marker, a file or the beginning of one's path."""
+        """Every place at or below this one that holds the marker, a file or the beginning of one's path.
+
+        What lies in a capture is no recording: it was taken in before.
+        """
+        captures = tuple(name.removesuffix(CAPTURE) for name in self.names if name.rpartition("/")[2] == CAPTURE)
         found = set()
         for name in self.names:
             at = 0 if name.startswith(marker) else name.find(f"/{marker}") + 1
             if at or name.startswith(marker):
                 found.add(name[:at])
+        found = {inner for inner in found if not inner.startswith(captures)} if captures else found
         return [SourceFiles(self.root, self.prefix + inner) for inner in sorted(found)]
 
     def read(self, name: str, most: int = LARGEST) -> bytes:
@@ -160,7 +168,7 @@ def places_in(source: Path, marker: str) -> tuple[list[SourceFiles], dict[str, s
     if not source.exists():
         raise CaptureError(f"{source}: there is no such file or folder.")
     if source.is_file() and not zipfile.is_zipfile(source):
-        raise CaptureError(f"{source}: is neither a folder nor a zip.")
+        raise CaptureError(f"{source}: is neither a folder nor a zip; name the folder that the recording lies in.")
     places, refused = SourceFiles(source).places(marker), {}
     if source.is_dir():
         for path in sorted(source.iterdir()):

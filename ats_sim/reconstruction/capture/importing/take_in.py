@@ -24,6 +24,8 @@ from ats_sim.reconstruction.capture.importing.turning import turned_intrinsics, 
 from ats_sim.reconstruction.capture.writer import CaptureWriter
 
 WALKTHROUGH = "walkthrough"
+SHORTEST = 6.4
+"""Seconds of a stretch from which behaviour is learned."""
 FEW_DEPTHS = 0.1
 """Share of pixels with depth below which a user is told."""
 
@@ -35,7 +37,8 @@ def import_recordings(format: FormatName, source: Path, output: Path, options: I
     read is named with the reason, and the others are taken in.
 
     Returns:
-        Plain numbers: "taken" (a list: name, source, frames, seconds, remarks), "kept" and "refused" (by source).
+        Plain numbers: "taken" (a list: name, source, frames, seconds, remarks), "kept" and "refused" (by source), and
+        "videos", how many the capture holds now.
 
     Raises:
         ConfigError: If the format cannot be taken in, or several recordings are to be the walkthrough.
@@ -51,21 +54,22 @@ def import_recordings(format: FormatName, source: Path, output: Path, options: I
     if not places and not refused:
         raise CaptureError(f"{source}: holds no {chosen.about}; looked for {chosen.marker!r} in it and below.")
     if options.walkthrough and len(places) > 1:
-        named = ", ".join(place.name for place in places)
+        named = ", ".join(place.name for place in places[:5]) + (", ..." if len(places) > 5 else "")
         raise ConfigError(f"{source}: holds {len(places)} recordings ({named}); name the one that is the walkthrough.")
     album = _Album.open(Path(output))
     outcome: dict[str, Any] = {"taken": [], "kept": {}, "refused": refused}
     for place in places:
         try:
             recording = chosen.read(place, options)
-            if album.holds(recording):
-                outcome["kept"][place.name] = album.digests[recording.digest]
+            if recording.digest in album.held:
+                outcome["kept"][place.name] = album.kept(recording, options)
                 continue
             outcome["taken"].append(album.take(recording, format, options))
         except AtsError as error:
             outcome["refused"][place.name] = str(error)
     if outcome["refused"] and not outcome["taken"] and not outcome["kept"]:
         raise CaptureError("\n".join(outcome["refused"].values()))
+    outcome["videos"] = len(album.videos)
     return outcome
 
 
@@ -77,8 +81,8 @@ class _Album:
     walkthrough: str | None
     videos: list[str]
     provenance: str
-    digests: dict[str, str]
-    """By digest of a recording: under which name it is held."""
+    held: dict[str, tuple[str, dict[str, Any]]]
+    """By digest of a recording: under which name it is held, and with which options it was taken in."""
 
     @classmethod
     def open(cls, output: Path) -> _Album:
@@ -88,17 +92,22 @@ class _Album:
                 raise CaptureError(f"{output}: is not empty and no capture; choose another folder.")
             return cls(CaptureWriter(output), None, [], "Imported by ats-sim", {})
         record = read_record(output, needs_videos=False)
-        digests = {}
-        for name in (*([record["walkthrough"]] if record["walkthrough"] else []), *record["videos"]):
+        writer, held = CaptureWriter(output), {}
+        # A folder that somebody deleted makes room for the same recording, taken in otherwise.
+        videos = [name for name in record["videos"] if writer.has(name)]
+        walkthrough = record["walkthrough"] if record["walkthrough"] and writer.has(record["walkthrough"]) else None
+        for name in ([walkthrough] if walkthrough else []) + videos:
             about = read_json(output / name / "transforms.json", CaptureError).get("source")
             if isinstance(about, dict) and isinstance(about.get("digest"), str):
-                digests[about["digest"]] = name
-        provenance = str(record.get("provenance", ""))
-        return cls(CaptureWriter(output), record["walkthrough"], list(record["videos"]), provenance, digests)
+                held[about["digest"]] = (name, about.get("options") or {})
+        return cls(writer, walkthrough, videos, str(record.get("provenance", "")), held)
 
-    def holds(self, recording: Recording) -> bool:
-        """Whether this recording is part of it."""
-        return recording.digest in self.digests
+    def kept(self, recording: Recording, options: ImportOptions) -> str:
+        """What to say of a recording that is part of it."""
+        name, before = self.held[recording.digest]
+        if before == asdict(options):
+            return name
+        return f"{name}, taken in with other options: delete {self.writer.folder / name} to take it in anew"
 
     def take(self, recording: Recording, format: FormatName, options: ImportOptions) -> dict[str, Any]:
         """Write a recording and make it part of the capture; returns what was done."""
@@ -106,7 +115,7 @@ class _Album:
             raise CaptureError(f"{self.writer.folder}: has a walkthrough already; delete it, or begin another capture.")
         name = WALKTHROUGH if options.walkthrough else _free(self.videos)
         done = _write(self.writer, name, recording, format, options)
-        self.digests[recording.digest] = name
+        self.held[recording.digest] = (name, asdict(options))
         if options.walkthrough:
             self.walkthrough = name
         else:
@@ -148,7 +157,12 @@ def _write(
             bar.advance()
     remarks = list(bearings.remarks)
     if known < FEW_DEPTHS:
-        remarks.append(f"only {known:.0%} of its pixels have depth; --confidence medium and --farthest let more pass")
+        remarks.append(
+            f"only {known:.0%} of its pixels have depth (is its unit right?); "
+            "--confidence medium and --farthest let more pass"
+        )
+    if not options.walkthrough and times[-1] < SHORTEST:
+        remarks.append(f"it lasts {times[-1]:.1f} s, and behaviour is learned from stretches of {SHORTEST} s at least")
     return {
         "name": name,
         "source": recording.name,
