@@ -87,6 +87,12 @@ class SkinnedMesh:
         object.__setattr__(self, "skin_joints", joints)
         object.__setattr__(self, "skin_weights", weights)
 
+    def dense_weights(self) -> Array:
+        """(V, J) float32 how much each joint holds each vertex; rows sum to 1."""
+        dense = np.zeros((len(self.mesh.vertices), self.skeleton.num_joints), dtype=np.float32)
+        np.add.at(dense, (np.arange(len(dense))[:, None], self.skin_joints), self.skin_weights)
+        return dense
+
     def posed(self, T_world_root: Array, joint_rotations: Array) -> Array:
         """World vertices (V, 3) float32 for a root pose (4, 4) and joint rotations (J, 3) axis-angle."""
         transforms = self.skeleton.forward_kinematics(T_world_root, joint_rotations)

@@ -171,7 +171,7 @@ def test_the_room_is_recovered_within_a_centimetre(walls: tuple[TsdfVolume, RayB
             return float((training.field.signed_distance(points) - exact).abs().mean())
 
     before = error()
-    training.run(label=None)
+    training.run(quiet=True)
     assert error() < 0.01 and error() < before
     view = cameras(7, 5)[3]
     _, depth, _ = render_view(training.field, LENS, view)
@@ -190,7 +190,7 @@ def test_codes_absorb_exposure() -> None:
     volume = fused([*shots["bright"], *shots["dark"]])
     bank = bank_of(volume, shots, fixed=[True, True])
     training = FieldTraining(volume, bank, replace(SMALL, steps=200, rays=512))
-    training.run(label=None)
+    training.run(quiet=True)
     T = cameras(12, 2)[4]
     bright, dark = (render_view(training.field, LENS, T, recording=r)[0].astype(float) for r in (0, 1))
     for r, seen in enumerate((bright, dark)):
@@ -209,7 +209,7 @@ def test_cameras_are_pulled_back_through_the_field() -> None:
     bank = bank_of(volume, {"walkthrough": fixed, "v00": moved}, fixed=[True, False])
     options = replace(SMALL, steps=250, rays=512, refine_poses=True, rate_poses=1e-3, swap=(1.0, 1.0))
     training = FieldTraining(volume, bank, options)
-    training.run(label=None)
+    training.run(quiet=True)
     found, true = training.cameras()["v00"], cameras(10, 7)
     before = np.linalg.norm((away @ true)[:, :3, 3] - true[:, :3, 3], axis=1).mean()
     after = np.linalg.norm(found[:, :3, 3] - true[:, :3, 3], axis=1).mean()
@@ -259,7 +259,7 @@ def test_a_training_that_was_interrupted_is_the_same_to_the_last_bit(
     volume, bank = walls
     options = replace(SMALL, steps=12, rays=64, checkpoint_every=5, refine_poses=True)
     whole = FieldTraining(volume, bank, options)
-    whole.run(label=None)
+    whole.run(quiet=True)
     first = FieldTraining(volume, bank, options)
     path = tmp_path / "checkpoint.safetensors"
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -271,16 +271,16 @@ def test_a_training_that_was_interrupted_is_the_same_to_the_last_bit(
             return advance(self)
 
         patch.setattr(FieldTraining, "advance", stopped)
-        first.run(path, label=None)
+        first.run(path, quiet=True)
     second = FieldTraining(volume, bank, options)
-    second.run(path, label=None)
+    second.run(path, quiet=True)
     assert second.step == 12
     for name, tensor in whole.state().items():
         assert torch.equal(tensor, second.state()[name]), name
     other = FieldTraining(volume, bank, replace(options, seed=4))
     assert other.key != second.key
     path.write_bytes(b"broken off")
-    other.run(path, label=None)  # another's or a broken checkpoint is not gone on from
+    other.run(path, quiet=True)  # another's or a broken checkpoint is not gone on from
     assert other.step == 12
 
 
@@ -309,7 +309,7 @@ def test_features_of_frames_are_learned_and_the_field_is_read_back(
     bank = bank_of(volume, {"walkthrough": shots}, fixed=[True], features=features)
     options = replace(SMALL, steps=150, rays=512, weight_feature=2.0)
     training = FieldTraining(volume, bank, options)
-    training.run(label=None)
+    training.run(quiet=True)
     T = cameras(9, 8)[4]
     _, depth, seen = render_view(training.field, LENS, T)
     true = true_color((LENS.rays() * true_depth(T)[..., None]) @ T[:3, :3].T + T[:3, 3])

@@ -35,6 +35,10 @@ class ReconstructConfig:
     scene: Literal["tsdf", "neural"] = "tsdf"
     """What the scene is made with: tsdf = fused depth; neural = a field of distance, colour and feature that starts
     from it and is trained through differentiable rendering (minutes), stored beside it and sampled onto its grid."""
+    agent: Literal["template", "neural"] = "template"
+    """What the animal is made with: template = a fitted body whose outline is fused; neural = a field of distance,
+    colour and feature, bent by bones, that starts from it and is trained, poses included, through differentiable
+    rendering of scene and animal together (minutes)."""
     masks: bool = True
     """Use the capture's agent masks. Without them the agent is what stands in the scene's free space."""
     device: str = "cpu"

@@ -75,7 +75,7 @@ def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Sta
     stages.run("fuse", made_with, fused, lambda: _fuse(opened, output, settings))
     stages.run(
         "agent",
-        {"version": AGENT_VERSION, **_keys(settings, "device")},
+        {"version": AGENT_VERSION, **_keys(settings, "device", "agent")},
         ["motion.npz", "agent.glb", "agent_skeleton.json"],
         lambda: _agent(opened, output, settings),
     )
@@ -121,7 +121,7 @@ def _agent(capture: Capture, output: Path, config: ReconstructConfig) -> None:
     from ats_sim.reconstruction.scene.scene_map import SceneMap
 
     scene = SceneMap.read(output / "scene.safetensors")
-    reconstruct_agent(capture, Cameras.read(output / "cameras.json"), scene, config, output)
+    reconstruct_agent(capture, Cameras.read(output / "cameras.json"), scene, config, output, output / MARKERS)
 
 
 def _home(capture: Capture, output: Path, config: ReconstructConfig) -> None:

@@ -42,9 +42,7 @@ class TorchBody:
         self.vertices = _tensor(template.mesh.vertices, device)
         self.normals = _tensor(template.mesh.vertex_normals(), device)
         self.faces = torch.as_tensor(template.mesh.faces.astype(np.int64), device=device)
-        dense = np.zeros((len(template.mesh.vertices), skeleton.num_joints), dtype=np.float32)
-        np.add.at(dense, (np.arange(len(dense))[:, None], template.skin_joints), template.skin_weights)
-        self.weights = _tensor(dense, device)
+        self.weights = _tensor(template.dense_weights(), device)
         self.axes = _tensor(_bone_axes(skeleton), device)
         self.neighbours = _tensor_laplacian(template.mesh, device)
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.errors import ReconstructionError
 from ats_sim.geometry import inverse, transform_points
-from ats_sim.mesh import SkinnedMesh, TriangleMesh
+from ats_sim.mesh import SkinnedMesh
 from ats_sim.reconstruction.agent.observations import smoothed_depth
+from ats_sim.reconstruction.agent.outline import outlined
 from ats_sim.reconstruction.agent.shape import PosedFrames
 
 VOXEL = 0.006
@@ -36,7 +37,6 @@ PRIOR = 4.0
 """How many frames the template itself counts as where few frames say anything."""
 KEPT = 1.0
 """How much it weighs beside the frames where it has a body: it has a limb too many nowhere, but ears too short."""
-FACES = 1600
 SAMPLES = 20000
 
 
@@ -77,8 +77,8 @@ def fused_body(skinned: SkinnedMesh, parts: Sequence[PosedFrames]) -> SkinnedMes
     total, weight = total + _mirrored(band, total), weight + _mirrored(band, weight)
     prior = PRIOR + np.where(band.distance < 0.0, KEPT, 0.0) * weight
     field = (total + prior * np.clip(band.distance / TRUNCATION, -1.0, 1.0)) / (weight + prior)
-    vertices, faces = _surface(band, field)
-    return _skinned(skinned, vertices, faces)
+    held = partial(_held_as, skinned)
+    return outlined(_volume(band, field), band.origin, VOXEL, skinned.skeleton, held)
 
 
 def _band(skinned: SkinnedMesh) -> _Band:
@@ -107,9 +107,8 @@ def _sampled(skinned: SkinnedMesh) -> tuple[Array, Array, Array]:
     area = np.linalg.norm(mesh.face_normals(), axis=1)
     face = rng.choice(len(area), SAMPLES, p=area / area.sum())
     corner = rng.dirichlet([1.0, 1.0, 1.0], SAMPLES).astype(np.float32)
-    dense = np.zeros((len(mesh.vertices), skinned.skeleton.num_joints), np.float32)
-    np.add.at(dense, (np.arange(len(dense))[:, None], skinned.skin_joints), skinned.skin_weights)
-    mixed = [np.einsum("sk,skc->sc", corner, values[mesh.faces[face]]) for values in (mesh.vertices, dense)]
+    held = skinned.dense_weights()
+    mixed = [np.einsum("sk,skc->sc", corner, values[mesh.faces[face]]) for values in (mesh.vertices, held)]
     normals = np.einsum("sk,skc->sc", corner, mesh.vertex_normals()[mesh.faces[face]])
     return mixed[0], normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9), mixed[1]
 
@@ -146,10 +145,9 @@ def _mirrored(band: _Band, values: Array) -> Array:
     return volume[:, ::-1].reshape(-1)[band.index]
 
 
-def _surface(band: _Band, field: Array) -> tuple[Array, Array]:
-    """The largest piece of the surface, smoothed and simplified: vertices (V, 3) in the root frame, faces (F, 3)."""
+def _volume(band: _Band, field: Array) -> Array:
+    """Values (X, Y, Z) of the whole grid, negative inside, from those of the band (N,), smoothed."""
     from scipy import ndimage
-    from skimage.measure import marching_cubes
 
     volume = np.ones(band.shape)
     inner = np.ones(band.shape, bool)
@@ -161,32 +159,14 @@ def _surface(band: _Band, field: Array) -> tuple[Array, Array]:
     for label in range(1, count + 1):
         if label not in border:
             volume[labels == label] = -1.0
-    volume = ndimage.gaussian_filter(volume, 0.7)
-    pieces, count = ndimage.label(volume < 0.0)
-    if not count:
-        raise ReconstructionError("the frames of the agent agree on no surface at all; check masks and depth")
-    largest = 1 + int(np.argmax(np.bincount(pieces.reshape(-1))[1:]))
-    volume[(pieces != largest) & (volume < 0.0)] = 0.05
-    vertices, faces, _, _ = marching_cubes(volume, level=0.0, gradient_direction="descent")
-    return vertices * VOXEL + band.origin, faces.astype(np.int64)
+    return np.asarray(ndimage.gaussian_filter(volume, 0.7))
 
 
-def _skinned(skinned: SkinnedMesh, vertices: Array, faces: Array) -> SkinnedMesh:
-    """A new surface on the old skeleton, each vertex held as the old surface next to it is."""
-    import fast_simplification
+def _held_as(skinned: SkinnedMesh, points: Array) -> Array:
+    """Weights (V, J) of points (V, 3): each is held as the old surface next to it is."""
     from scipy.spatial import cKDTree
 
-    small, kept = fast_simplification.simplify(
-        vertices.astype(np.float32), faces.astype(np.int32), target_count=min(FACES, len(faces)), agg=3.0
-    )
-    used = np.unique(kept)
-    small, kept = np.asarray(small)[used], np.searchsorted(used, kept)
     places, _, skin = _sampled(skinned)
-    near, nearest = cKDTree(places).query(small, k=8)
+    near, nearest = cKDTree(places).query(points, k=8)
     share = np.exp(-near / 0.01)
-    dense = np.einsum("vk,vkj->vj", share / share.sum(axis=1, keepdims=True), skin[nearest])
-    joints = np.argsort(-dense, axis=1, kind="stable")[:, :4]
-    weights = np.take_along_axis(dense, joints, axis=1)
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    mesh = TriangleMesh(small.astype(np.float32), kept.astype(np.int32))
-    return SkinnedMesh(mesh, joints.astype(np.int32), weights.astype(np.float32), skinned.skeleton)
+    return np.einsum("vk,vkj->vj", share / share.sum(axis=1, keepdims=True), skin[nearest])

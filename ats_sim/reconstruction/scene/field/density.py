@@ -11,18 +11,22 @@ import torch
 from torch import Tensor
 
 
-def interval_weights(distance: Tensor, width: float) -> Tensor:
-    """Weights (R, S-1) of the intervals between samples of a ray with signed distances (R, S).
+def interval_opacity(distance: Tensor, width: float) -> Tensor:
+    """Share (R, S-1) of what comes that each interval between samples with signed distances (R, S) stops.
 
     Wang et al. 2021, equation 13: the chance to be stopped between two samples is the relative drop of the logistic
     function of the distance; `width` (m) is its scale.
     """
-    open_share = torch.sigmoid(distance / width)
     # A ray that begins behind a surface has no share to lose: log space keeps the ratio finite.
     log_open = torch.nn.functional.logsigmoid(distance / width)
-    ratio = torch.exp((log_open[:, 1:] - log_open[:, :-1]).clamp(max=0.0))
-    passed = torch.cumprod(torch.cat([torch.ones_like(open_share[:, :1]), ratio], dim=1), dim=1)
-    return passed[:, :-1] * (1.0 - ratio)
+    return 1.0 - torch.exp((log_open[:, 1:] - log_open[:, :-1]).clamp(max=0.0))
+
+
+def interval_weights(distance: Tensor, width: float) -> Tensor:
+    """Weights (R, S-1) of the intervals between samples of a ray with signed distances (R, S)."""
+    opacity = interval_opacity(distance, width)
+    passed = torch.cumprod(torch.cat([torch.ones_like(distance[:, :1]), 1.0 - opacity], dim=1), dim=1)
+    return passed[:, :-1] * opacity
 
 
 def interval_depths(distance: Tensor, depth: Tensor) -> Tensor:

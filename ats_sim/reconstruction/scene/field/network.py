@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +50,7 @@ class SceneField(nn.Module):
             nn.init.zeros_(last.bias)
 
     @classmethod
-    def from_volume(cls, volume: TsdfVolume, recordings: int, features: int, config: FieldConfig) -> SceneField:
+    def from_volume(cls, volume: TsdfVolume, recordings: int, features: int, config: FieldConfig) -> Self:
         """A field that begins as a fused volume; its random weights follow from the config's seed."""
         size = FieldSize(volume.truncation, recordings, features)
         distance = Grid(completed_distance(volume)[None], volume.origin, volume.voxel_size, learned=True)

@@ -108,7 +108,7 @@ def gather(
             rng = np.random.default_rng([seed, number, picture.index])
             row = _drawn(picture, part.video.intrinsics, volume, per_frame, rng, barred)
             found = None if features is None else features(part.video.name, picture.index)
-            row |= {} if found is None else {"feature": _looked_up(found, row["pixel"], picture.depth.shape)}
+            row |= {} if found is None else {"feature": looked_up(found, row["pixel"], picture.depth.shape)}
             row["frame"] = np.full(len(row["depth"]), len(poses), np.int64)
             rows.append(row)
             poses.append(picture.T_world_camera)
@@ -165,7 +165,7 @@ def _crosses(barred: Array, volume: TsdfVolume, direction: Array, depth: Array, 
     return hit
 
 
-def _looked_up(feature: Array, pixel: Array, shape: tuple[int, ...]) -> Array:
+def looked_up(feature: Array, pixel: Array, shape: tuple[int, ...]) -> Array:
     """Nearest entries (N, C) of a map (h, w, C) that covers a picture of another size."""
     row, column = np.divmod(pixel, shape[1])
     height, width = feature.shape[:2]

@@ -1,0 +1,73 @@
+"""Which bones hold a point: a Gaussian per bone and a small network on top (Agent-to-Sim, section 3.1).
+
+A Gaussian sits in its bone's frame, so that the same one says what holds a point of the rest pose and a point of any
+pose. The network knows the rest pose alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ats_sim.arrays import Array
+from ats_sim.reconstruction.agent.field.dual_quaternions import matrix, of_rotation_vector
+
+OCTAVES = 4
+HIDDEN = 48
+FIRST_SIZE = 0.03
+LEARNING_STEPS = 400
+LEARNING_RATE = 0.01
+
+
+class GaussianSkinning(nn.Module):
+    """Skin weights of points, over J bones."""
+
+    joints: Tensor
+
+    def __init__(self, joints: Array) -> None:
+        """Bones whose joints (J, 3) lie there in the rest pose, root frame."""
+        super().__init__()
+        count = len(joints)
+        self.register_buffer("joints", torch.as_tensor(joints, dtype=torch.float32))
+        self.centres = nn.Parameter(torch.zeros(count, 3))
+        self.log_sizes = nn.Parameter(torch.full((count, 3), float(np.log(FIRST_SIZE))))
+        self.turns = nn.Parameter(torch.zeros(count, 3))
+        self.detail = nn.Sequential(nn.Linear(3 + 6 * OCTAVES, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, count))
+        nn.init.zeros_(self.detail[2].weight)
+        nn.init.zeros_(self.detail[2].bias)
+
+    def near(self, local: Tensor) -> Tensor:
+        """Weights (..., J) of points given in every bone's frame (..., J, 3): the Gaussians alone."""
+        return torch.softmax(self._closeness(local), dim=-1)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Weights (..., J) of points (..., 3) of the rest pose."""
+        waves = [points * 10.0 * 2.0**k for k in range(OCTAVES)]
+        told = torch.cat([points * 10.0, *(torch.sin(w) for w in waves), *(torch.cos(w) for w in waves)], dim=-1)
+        return torch.softmax(self._closeness(points[..., None, :] - self.joints) + self.detail(told), dim=-1)
+
+    def _closeness(self, local: Tensor) -> Tensor:
+        """Log density (..., J), up to what all bones share."""
+        axes = matrix(of_rotation_vector(self.turns)) * torch.exp(-self.log_sizes)[:, None, :]
+        across = torch.einsum("...jk,jkl->...jl", local - self.centres, axes)
+        return -0.5 * across.square().sum(-1)
+
+    def learn(self, points: Array, weights: Array) -> None:
+        """Take over given weights (V, J) of points (V, 3) of the rest pose."""
+        places = torch.as_tensor(points, dtype=torch.float32, device=self.joints.device)
+        wanted = torch.as_tensor(weights, dtype=torch.float32, device=self.joints.device)
+        with torch.no_grad():
+            held = wanted.sum(0)[:, None].clamp_min(1e-6)
+            middle = wanted.T @ places / held
+            spread = ((wanted.T @ places.square() / held) - middle.square()).clamp_min(1e-6).sqrt()
+            some = (held > 1e-3).expand_as(middle)
+            self.centres.copy_(torch.where(some, middle - self.joints, 0.0))
+            self.log_sizes.copy_(torch.where(some, spread.clamp(0.008, 0.1).log(), self.log_sizes))
+        optimiser = torch.optim.Adam(self.parameters(), lr=LEARNING_RATE)
+        for _ in range(LEARNING_STEPS):
+            optimiser.zero_grad()
+            # Both must hold: the Gaussians are all there is before a point has found its place in the rest pose.
+            told = torch.log(self(places) + 1e-6) + 0.3 * torch.log(self.near(places[:, None] - self.joints) + 1e-6)
+            torch.autograd.backward(-(wanted * told).sum(-1).mean())
+            optimiser.step()
