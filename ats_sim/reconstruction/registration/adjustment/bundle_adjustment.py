@@ -42,7 +42,7 @@ class Adjuster:
 
     def adjust(self, strands: Sequence[Strand], label: str | None = "adjust cameras") -> list[Strand]:
         """The same strands with cameras that agree with the map and each other."""
-        moving = list(strands)
+        moving = [strand.beside(self.base, use_masks=self.config.use_masks) for strand in strands]
         mover = Mover(self.features, self.base, self.config)
         with (
             steps(len(self.config.rounds) * len(moving), label) as bar,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ats_sim.arrays import Array
+from ats_sim.geometry import transform_points
 from ats_sim.reconstruction.registration.adjustment.config import TOGETHER, AdjustmentConfig
 from ats_sim.reconstruction.registration.adjustment.feature_term import FeatureTerm
 from ats_sim.reconstruction.registration.adjustment.landmarks import Landmarks
@@ -65,7 +66,8 @@ class Mover:
         for level, stiffness in now.stages:
             remembered, count = reference(now.seen[level], now.weights, strand.name, unit=self.config.unit)
             maps = [pyramid.levels[level] for pyramid in pyramids]
-            term = self._feature_term(strand, now.landmarks, maps, remembered, count > 0, rng)
+            known = (count > 0) & ~strand.moved.hold(now.landmarks.points)
+            term = self._feature_term(strand, now.landmarks, maps, remembered, known, rng)
             terms = [term, *others]
             if stiffness == TOGETHER:
                 poses = move_together(strand.T_world_camera, terms)
@@ -79,6 +81,8 @@ class Mover:
         which would only confirm where it already stands."""
         points, _ = strand.surface_points(use_masks=self.config.use_masks)
         _, seen = surface_share(self.base, points, strand.T_world_camera)
+        moved = strand.moved.hold(transform_points(strand.T_world_camera, points))
+        points = np.where(moved[..., None], np.nan, points)
         return SurfaceTerm(self.base if seen.mean() > COVERED else volume, points)
 
     def _feature_term(

@@ -10,14 +10,17 @@ from ats_sim.arrays import Array
 from ats_sim.errors import ReconstructionError
 from ats_sim.reconstruction.capture.video import Video
 from ats_sim.reconstruction.registration.adjustment.gravity_term import GravityTerm
+from ats_sim.reconstruction.registration.adjustment.moved_places import MovedPlaces
 from ats_sim.reconstruction.registration.cameras import RegisteredVideo
 from ats_sim.reconstruction.registration.keyframes import choose_keyframes
 from ats_sim.reconstruction.registration.observation import POINTS, surface_points
 from ats_sim.reconstruction.registration.odometry import PHONE_DRIFT, Odometry, device_odometry, drift_beside
 from ats_sim.reconstruction.registration.trajectory import RelativeMotion, spread_correction
 from ats_sim.reconstruction.scene.fusion import held_out
+from ats_sim.reconstruction.scene.tsdf import TsdfVolume
 from ats_sim.reconstruction.thinning import evenly
 
+NOWHERE = MovedPlaces(np.zeros(0, np.int64))
 VISUAL_SIGMA = (0.01, np.radians(0.3))
 
 
@@ -33,6 +36,8 @@ class Strand:
     """(K, 4, 4) present estimate."""
     odometry: Odometry
     """Of all N frames of the recording; segments are runs of frames that hang together."""
+    moved: MovedPlaces = NOWHERE
+    """Where it contradicts the map."""
     doubt: float = 1.0
     """How many times as much as a phone's the odometry drifts, as far as registration tells."""
     whole: bool = False
@@ -62,7 +67,7 @@ class Strand:
         keyframes = keyframes[cameras.registered[keyframes]]
         placed = np.flatnonzero(cameras.registered)
         drift = drift_beside(cameras.T_world_camera[placed], odometry.part(placed))
-        return cls(video, keyframes, cameras.T_world_camera[keyframes], odometry, max(1.0, drift / PHONE_DRIFT))
+        return cls(video, keyframes, cameras.T_world_camera[keyframes], odometry, doubt=max(1.0, drift / PHONE_DRIFT))
 
     @classmethod
     def fixed(cls, video: Video, most: int, *, whole: bool) -> Strand:
@@ -80,6 +85,11 @@ class Strand:
     def moved(self, T_world_camera: Array) -> Strand:
         """The same frames with other cameras (K,4,4)."""
         return replace(self, T_world_camera=T_world_camera)
+
+    def beside(self, volume: TsdfVolume, *, use_masks: bool) -> Strand:
+        """The same, knowing where it contradicts a map as it stands now."""
+        points, _ = self.surface_points(use_masks=use_masks)
+        return replace(self, moved=MovedPlaces.of(volume, points, self.T_world_camera))
 
     def motion(self) -> RelativeMotion:
         """What odometry says of the steps between keyframes."""
