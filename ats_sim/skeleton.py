@@ -34,6 +34,8 @@ QUADRUPED_PARENTS: tuple[int, ...] = (
     0, 18, 19, 20,
     0, 22, 23, 24,
 )  # fmt: skip
+PAWS: tuple[str, ...] = ("left_front_paw", "right_front_paw", "left_hind_paw", "right_hind_paw")
+"""The joints a quadruped stands on, in the order in which files list them."""
 
 
 @dataclass(frozen=True, eq=False)

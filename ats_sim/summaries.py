@@ -77,10 +77,8 @@ def trained(summary: Numbers, output: Path) -> list[str]:
 def reconstruction_scores(scores: Numbers) -> list[str]:
     """How far a reconstruction is from the truth."""
     lines = _registration(scores["registration"]) if "registration" in scores else []
-    pictures = scores.get("pictures", {}).get("all", {})
-    if "depth_acc_background_10cm" in pictures:
-        shares = [f"{part} {pictures[f'depth_acc_{part}_10cm']:.3f}" for part in ("background", "agent")]
-        lines.append(f"depth of held-out frames within 10 cm: {', '.join(shares)}")
+    lines += _depth("held-out frames", scores.get("pictures", {}).get("all", {}))
+    lines += _depth("a second camera", scores.get("second_camera", {}))
     if "chamfer_m" in scores.get("surface", {}):
         surface = scores["surface"]
         lines.append(
@@ -97,6 +95,8 @@ def reconstruction_scores(scores: Numbers) -> list[str]:
             f"{agent['moments']:,} moments"
         )
         lines += [f"  its joints: {joints}"] if joints == angles else [f"  its joints: {joints}, {angles}"]
+        lines += _manner(agent)
+    lines += _shape(scores.get("agent_shape", {}))
     return [*lines, *_absent(scores)]
 
 
@@ -149,6 +149,34 @@ def _registration(scores: Numbers) -> list[str]:
         f"{every['lost']} of {every['frames']:,} frames lost"
     ]
     return lines + [f"  rejected: {name}" for name in scores.get("rejected", ())]
+
+
+def _depth(where: str, pictures: Any) -> list[str]:
+    """How much of the rendered depth is right; a part that no picture shows is left out."""
+    if not isinstance(pictures, Mapping):
+        return []
+    found = {part: pictures.get(f"depth_acc_{part}_10cm") for part in ("background", "agent")}
+    shares = [f"{part} {share:.3f}" for part, share in found.items() if share is not None]
+    return [f"depth of {where} within 10 cm: {', '.join(shares)}"] if shares else []
+
+
+def _manner(agent: Numbers) -> list[str]:
+    """Whether an animal is the right way round, and how smoothly it moves."""
+    lines = []
+    if "heading_flip_share" in agent:
+        lines.append(f"  the wrong way round in {agent['heading_flip_share']:.1%} of them")
+    ratios = {name: agent.get(f"{part}_acceleration_ratio") for part, name in (("root", "root"), ("joint", "joints"))}
+    told = [f"{part} {ratio:.2f}" for part, ratio in ratios.items() if isinstance(ratio, float)]
+    return [*lines, f"  its acceleration beside the true one: {', '.join(told)}"] if told else lines
+
+
+def _shape(shape: Any) -> list[str]:
+    if not isinstance(shape, Mapping):
+        return []
+    names = {"canonical": "at rest", "posed": "as it moves"}
+    found = {name: shape.get(part) for part, name in names.items()}
+    told = [f"{100 * s['chamfer_m']:.1f} cm {name}" for name, s in found.items() if isinstance(s, Mapping)]
+    return [f"  its shape: chamfer {', '.join(told)}"] if told else []
 
 
 def _absent(scores: Numbers) -> list[str]:

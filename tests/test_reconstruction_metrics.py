@@ -11,8 +11,9 @@ import pytest
 from ats_sim.errors import ReconstructionError
 from ats_sim.geometry import exp_so3, rigid, yaw_matrix
 from ats_sim.mesh import SkinnedMesh, TriangleMesh
+from ats_sim.reconstruction.agent_metrics import agent_scores
 from ats_sim.reconstruction.capture.format import Capture
-from ats_sim.reconstruction.metrics import agent_scores, picture_scores_of, reconstruction_scores, registration_scores
+from ats_sim.reconstruction.metrics import picture_scores_of, reconstruction_scores, registration_scores
 from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
 from ats_sim.reconstruction.rendering.model4d import Model4D, Motion
 from ats_sim.reconstruction.scores.agent import PosedMotion, joint_angle_error, root_scores

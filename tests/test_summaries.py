@@ -64,6 +64,35 @@ def test_scores_of_an_animal_say_why_its_joints_have_none(joints: tuple[float | 
     assert lines == ["animal: root 1.9 cm and 1.7°, over 1,200 moments", said]
 
 
+def test_scores_of_an_animal_tell_how_it_moves_and_what_shape_it_has() -> None:
+    agent = {"moments": 12, "root_m_mean": 0.02, "heading_deg_mean": 1.7, "joint_position_m": 0.03}
+    manner = {"heading_flip_share": 0.012, "root_acceleration_ratio": 0.756, "joint_acceleration_ratio": 0.25}
+    shape = {"canonical": {"chamfer_m": 0.0058}, "posed": {"chamfer_m": 0.0111}}
+    shown = summaries.reconstruction_scores(
+        {"agent": {**agent, "joint_angle_rad": 0.26, **manner}, "agent_shape": shape}
+    )
+    assert shown[2:] == [
+        "  the wrong way round in 1.2% of them",
+        "  its acceleration beside the true one: root 0.76, joints 0.25",
+        "  its shape: chamfer 0.6 cm at rest, 1.1 cm as it moves",
+    ]
+    rigid = {**agent, "joint_angle_rad": 0.26, **manner, "joint_acceleration_ratio": "n/a: the agent is rigid"}
+    other = {"canonical": "n/a: other names", "posed": {"chamfer_m": 0.0111}}
+    shown = summaries.reconstruction_scores({"agent": rigid, "agent_shape": other})
+    assert shown[-2:] == [
+        "  its acceleration beside the true one: root 0.76",
+        "  its shape: chamfer 1.1 cm as it moves",
+    ]
+
+
+def test_depth_from_a_second_camera_is_told_and_a_part_that_nobody_saw_is_not() -> None:
+    shares = {"depth_acc_background_10cm": 0.91234, "depth_acc_agent_10cm": 0.81}
+    told = summaries.reconstruction_scores({"pictures": {"all": shares}, "second_camera": shares})
+    assert told[1] == "depth of a second camera within 10 cm: background 0.912, agent 0.810"
+    told = summaries.reconstruction_scores({"pictures": {"all": {**shares, "depth_acc_agent_10cm": None}}})
+    assert told == ["depth of held-out frames within 10 cm: background 0.912"]
+
+
 def test_a_behaviour_that_was_learned_from_the_same_videos_is_called_memory() -> None:
     row = {"goal_minade": 0.1, "path_minade": 0.2, "path_energy_score": 0.3, "path_miss_rate": 0.0}
     scores = {"policy": row | {"samples": 16, "windows": 60}, "stand_still": row}

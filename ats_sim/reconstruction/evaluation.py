@@ -7,8 +7,9 @@ from pathlib import Path
 from ats_sim.errors import ReconstructionError
 from ats_sim.files import read_json
 from ats_sim.reconstruction.capture.format import Capture
-from ats_sim.reconstruction.metrics import Scores, reconstruction_scores
+from ats_sim.reconstruction.metrics import reconstruction_scores
 from ats_sim.reconstruction.report import write_scored_report
+from ats_sim.reconstruction.scores import Scores
 
 
 def evaluate_reconstruction(recon: Path, capture: Path) -> Scores:

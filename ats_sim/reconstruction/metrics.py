@@ -8,36 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.errors import ReconstructionError
-from ats_sim.geometry import exp_so3, interpolate_poses, inverse, log_so3
+from ats_sim.geometry import inverse
 from ats_sim.gltf import read_scene
 from ats_sim.progress import track
+from ats_sim.reconstruction.agent_metrics import agent_scores, agent_shape_scores
 from ats_sim.reconstruction.capture.format import Capture, Video
 from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
 from ats_sim.reconstruction.rendering.model4d import Model4D
 from ats_sim.reconstruction.scene.fusion import held_out
 from ats_sim.reconstruction.scene.variants import SCENE, read_variants
-from ats_sim.reconstruction.scores.agent import PosedMotion, joint_angle_error, joint_position_error, root_scores
+from ats_sim.reconstruction.scores import NO_TRUTH, Scores
 from ats_sim.reconstruction.scores.pictures import depth_scores, intersection_over_union, picture_scores
 from ats_sim.reconstruction.scores.registration import camera_errors, rigid_alignment, summarize
 from ats_sim.reconstruction.scores.surface import surface_scores
-from ats_sim.skeleton import Skeleton
 
-Scores = dict[str, Any]
-NO_TRUTH = "n/a: the capture has no ground truth"
+LPIPS = "n/a: the AlexNet weights it is defined by are not on this machine"
 
 
 def reconstruction_scores(recon: Path, capture: Capture) -> Scores:
     """Score a reconstruction folder against the ground truth of its capture.
 
     Returns:
-        Nested plain numbers: registration, pictures, second_camera, agent, surface; a figure that cannot be computed is
-        a string "n/a: reason".
+        Nested plain numbers: registration, pictures, second_camera, agent, agent_shape, surface; a figure that cannot
+        be computed is a string "n/a: reason".
 
     Raises:
         ReconstructionError: If the reconstruction is incomplete or of another capture.
@@ -55,8 +53,9 @@ def reconstruction_scores(recon: Path, capture: Capture) -> Scores:
     return {
         "registration": registration_scores(capture, cameras, truth),
         "pictures": picture_scores_of(capture, cameras, model, sensor=False),
-        "second_camera": _second_camera_scores(capture, model, truth),
+        "second_camera": second_camera_scores(capture, model, truth),
         "agent": agent_scores(capture, model, truth),
+        "agent_shape": agent_shape_scores(capture, model),
         "surface": _surface_scores(recon, capture, truth),
     }
 
@@ -121,7 +120,7 @@ def picture_scores_of(capture: Capture, cameras: Cameras, model: Model4D, *, sen
         "all": _mean(rows),
         "videos": per_video,
         "frames": len(rows),
-        "lpips": "n/a: the AlexNet weights it is defined by are not on this machine",
+        "lpips": LPIPS,
     }
 
 
@@ -149,7 +148,10 @@ def _score_frame(
     }
 
 
-def _second_camera_scores(capture: Capture, model: Model4D, truth: Array) -> Scores | str:
+def second_camera_scores(capture: Capture, model: Model4D, T_truth_world: Array | None = None) -> Scores | str:
+    """Depth, mask and colour of held-out moments from the second camera's true poses, means over frames: what the model
+    shows of sides that the recording camera may never have seen. A video that was rejected has no agent here."""
+    truth = np.eye(4) if T_truth_world is None else T_truth_world
     rows: list[Scores] = []
     for video in capture.videos:
         second = video.second_camera
@@ -168,74 +170,9 @@ def _second_camera_scores(capture: Capture, model: Model4D, truth: Array) -> Sco
                     "mask_iou": None if mask is None else intersection_over_union(view.mask, mask),
                 }
             )
-    return {**_mean(rows), "frames": len(rows)} if rows else "n/a: the capture has no second camera"
-
-
-def agent_scores(capture: Capture, model: Model4D, T_truth_world: Array | None = None) -> Scores:
-    """Root, joint position and joint angle errors over the valid moments of all videos."""
-    truth = np.eye(4) if T_truth_world is None else T_truth_world
-    if model.agent is None:
-        return {"root": "n/a: the reconstruction has no agent"}
-    estimated, true = [], []
-    posed: list[PosedMotion] = []
-    same, reason = True, ""
-    rest = np.zeros((0, 4, 4))
-    for video in capture.videos:
-        motion = model.motions.get(video.name)
-        if video.ground_truth is None or motion is None or not motion.valid.any():
-            continue
-        names = tuple(str(name) for name in video.ground_truth["joint_names"])
-        same = same and names == model.agent.skeleton.joint_names
-        reason = f"n/a: the true skeleton has {len(names)} joints of other names than the fitted one's"
-        at = motion.time[motion.valid]
-        estimated.append(truth @ motion.T_world_root[motion.valid])
-        true.append(interpolate_poses(video.times, video.ground_truth["T_world_root"], at))
-        rest = video.ground_truth["joint_rest"]
-        if same:
-            posed.append(
-                _posed(video, model.agent.skeleton, estimated[-1], true[-1], motion.joint_rotations[motion.valid], at)
-            )
-    if not estimated:
-        return {"root": NO_TRUTH}
-    scores: Scores = {
-        "moments": sum(len(part) for part in estimated),
-        **root_scores(np.concatenate(estimated), np.concatenate(true)),
-    }
-    if model.agent.skeleton.num_joints < 2:
-        same, reason = False, "n/a: the agent is rigid"
-    if not same:
-        return {**scores, "joint_position_m": reason, "joint_angle_rad": reason}
-    angle = joint_angle_error(posed, model.agent.skeleton.joint_rest, rest)
-    return {
-        **scores,
-        "joint_position_m": joint_position_error(posed),
-        "joint_angle_rad": "n/a: one video cannot lend its joint offsets to another" if angle is None else angle,
-    }
-
-
-def _posed(
-    video: Video, skeleton: Skeleton, estimated_root: Array, true_root: Array, joints: Array, at: Array
-) -> PosedMotion:
-    truth = video.ground_truth or {}
-    true_joints = _interpolate_rotations(video.times, truth["joint_rotations"], at)
-    true_skeleton = Skeleton(tuple(str(n) for n in truth["joint_names"]), truth["joint_parents"], truth["joint_rest"])
-    return PosedMotion(
-        estimated_root,
-        true_root,
-        joints,
-        true_joints,
-        skeleton.forward_kinematics(estimated_root, joints)[..., :3, 3],
-        true_skeleton.forward_kinematics(true_root, true_joints)[..., :3, 3],
-    )
-
-
-def _interpolate_rotations(times: Array, rotations: Array, at: Array) -> Array:
-    """Axis-angle rotations (N,J,3) at times (N,) -> (M,J,3) along geodesics."""
-    after = np.clip(np.searchsorted(times, at, side="right"), 1, len(times) - 1)
-    before = after - 1
-    share = np.clip((at - times[before]) / (times[after] - times[before]), 0.0, 1.0)[:, None, None]
-    start = exp_so3(rotations[before])
-    return log_so3(start @ exp_so3(share * log_so3(np.swapaxes(start, -1, -2) @ exp_so3(rotations[after]))))
+    if not rows:
+        return "n/a: the capture has no second camera"
+    return {**_mean(rows), "frames": len(rows), "lpips": LPIPS}
 
 
 def _surface_scores(recon: Path, capture: Capture, truth: Array) -> Scores | str:

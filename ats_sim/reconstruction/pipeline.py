@@ -17,7 +17,7 @@ from ats_sim.reconstruction.stages import MARKERS, Stages, capture_key
 RENDER_OUTPUTS = ("renders",)
 SCENE_VERSION = "scene/2"
 """Changes when fusion makes something else of the same input."""
-AGENT_VERSION = "agent/2"
+AGENT_VERSION = "agent/3"
 """Changes when the agent is found, fitted or shaped otherwise."""
 HOME_VERSION = "home/4"
 """Changes when the export makes something else of the same input, so that old homes are made anew."""

@@ -31,6 +31,9 @@ class VideoMotion:
     """(N, J, 3) axis-angle; the root's row is zero."""
     valid: Array
     """(N,) bool: the agent was seen then, or at most 0.5 s lies between two sightings around it."""
+    contacts: Array | None = None
+    """(N, 4) bool: which paws are down, in the order of `skeleton.PAWS`; (N, 0) where the animal has no such joints,
+    None where nobody looked."""
 
 
 def on_clock(video_times: Array, time: Array, seen: Array, T_world_root: Array, joint_rotations: Array) -> VideoMotion:
@@ -56,11 +59,13 @@ def write_motion(path: Path, motions: dict[str, VideoMotion]) -> None:
         arrays[f"{name}/T_world_root"] = motion.T_world_root
         arrays[f"{name}/joint_rotations"] = motion.joint_rotations.astype(np.float32)
         arrays[f"{name}/valid"] = motion.valid
+        if motion.contacts is not None:
+            arrays[f"{name}/contacts"] = motion.contacts
     write_npz(path, **arrays)
 
 
 def read_motion(path: Path) -> dict[str, VideoMotion]:
-    """Read motion.npz.
+    """Read motion.npz; one of an older version has no contacts.
 
     Raises:
         ReconstructionError: If the file is missing, corrupt or lacks an array.
@@ -74,6 +79,7 @@ def read_motion(path: Path) -> dict[str, VideoMotion]:
                 stored[f"{name}/T_world_root"],
                 stored[f"{name}/joint_rotations"].astype(np.float64),
                 stored[f"{name}/valid"].astype(bool),
+                stored.get(f"{name}/contacts"),
             )
             for name in names
         }
@@ -81,10 +87,10 @@ def read_motion(path: Path) -> dict[str, VideoMotion]:
         raise ReconstructionError(f"{path}: lacks {missing}; run the reconstruction again") from missing
 
 
-def runs(valid: Array) -> list[slice]:
-    """Contiguous stretches of valid samples, at least half a second long."""
+def runs(valid: Array, shortest: float = SHORTEST_CLIP * HZ) -> list[slice]:
+    """Contiguous stretches of more than `shortest` valid samples: as is, those of at least half a second."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], valid, [False]]).astype(int)))
-    return [slice(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > SHORTEST_CLIP * HZ]
+    return [slice(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > shortest]
 
 
 def clips(motions: dict[str, VideoMotion], longest: float = np.inf, count: int | None = None) -> list[Animation]:

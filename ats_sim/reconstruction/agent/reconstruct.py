@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from ats_sim.gltf import write_agent
 from ats_sim.mesh import SkinnedMesh
 from ats_sim.progress import steps
 from ats_sim.reconstruction.agent.body import TorchBody, shaped
+from ats_sim.reconstruction.agent.contacts import foot_contacts
 from ats_sim.reconstruction.agent.fit import fit, frames_of, result, start_poses
 from ats_sim.reconstruction.agent.fit_motion import MotionJob, fit_motions
 from ats_sim.reconstruction.agent.fusion import fused_body
@@ -25,6 +26,7 @@ from ats_sim.reconstruction.agent.observations import Sightings, chosen_frames, 
 from ats_sim.reconstruction.agent.root_track import best_scale, track_root
 from ats_sim.reconstruction.agent.segmentation import segment_video
 from ats_sim.reconstruction.agent.shape import PosedFrames, colored
+from ats_sim.reconstruction.agent.support import support_heights
 from ats_sim.reconstruction.agent.telling_windows import telling_windows
 from ats_sim.reconstruction.agent.template import Shape, neutral_shape, quadruped_template
 from ats_sim.reconstruction.processes import side_by_side
@@ -96,7 +98,11 @@ def reconstruct_agent(
     shape, fitted, residual = _fit_all(body, found, caster, scene.floor_height, config)
     parts = [_posed(one, fitted[one.video.name]) for one in found]
     skinned = colored(fused_body(shaped(body, shape), parts), parts)
-    motions = {one.video.name: _motion(one, fitted.get(one.video.name), skinned) for one in evidence}
+    motions = {}
+    for one in evidence:
+        motion = _motion(one, fitted.get(one.video.name), skinned)
+        down = foot_contacts(motion, skinned, caster, scene.floor_height)
+        motions[one.video.name] = replace(motion, contacts=down)
     agent = AgentReconstruction(skinned, motions, _metrics(motions, residual))
     _write(output, agent, shape)
     return agent
@@ -176,14 +182,6 @@ def _starts(
             starts[one.video.name] = _Fitted(roots, joints, support_heights(roots[:, :3, 3], caster, floor))
             bar.advance(len(roots))
     return starts
-
-
-def support_heights(places: Array, caster: Raycaster, floor: float) -> Array:
-    """World height (K,) of the surface below places (K, 3); the floor where the scene has a hole."""
-    above = places + [0.0, 0.0, 0.1]
-    distance, _, _ = caster.cast(above, np.tile([0.0, 0.0, -1.0], (len(places), 1)))
-    heights = above[:, 2] - np.where(np.isfinite(distance), distance, above[:, 2] - floor)
-    return np.where(np.isfinite(distance) & (heights > floor - 0.15), heights, floor)
 
 
 def _fit_shape(

@@ -10,6 +10,9 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.geometry import exp_so3, geodesic_angle, heading, project_to_so3
 
+FLIPPED = 120.0
+"""Degrees of heading error beyond which an animal is the wrong way round."""
+
 
 @dataclass(frozen=True, eq=False)
 class PosedMotion:
@@ -30,7 +33,8 @@ class PosedMotion:
 
 
 def root_scores(estimated: Array, true: Array) -> dict[str, float]:
-    """Distance (m) and difference of heading (deg) of root poses (N,4,4), mean and median."""
+    """Distance (m) and difference of heading (deg) of root poses (N,4,4), mean and median, and the share of moments at
+    which head and tail are mistaken for each other."""
     away = np.linalg.norm(estimated[:, :3, 3] - true[:, :3, 3], axis=1)
     turn = heading(estimated[:, :3, :3]) - heading(true[:, :3, :3])
     turn = np.degrees(np.abs((turn + np.pi) % (2 * np.pi) - np.pi))
@@ -39,6 +43,7 @@ def root_scores(estimated: Array, true: Array) -> dict[str, float]:
         "root_m_median": float(np.median(away)),
         "heading_deg_mean": float(turn.mean()),
         "heading_deg_median": float(np.median(turn)),
+        "heading_flip_share": float((turn > FLIPPED).mean()),
     }
 
 

@@ -18,10 +18,10 @@ from ats_sim.reconstruction.capture.synthesis.animal.dog import DOG
 from ats_sim.reconstruction.capture.synthesis.animal.face import with_face
 from ats_sim.reconstruction.capture.synthesis.animal.rabbit import RABBIT
 from ats_sim.reconstruction.limbs import Limb, limb_mesh
-from ats_sim.skeleton import QUADRUPED_NAMES, QUADRUPED_PARENTS, Skeleton
+from ats_sim.skeleton import PAWS, QUADRUPED_NAMES, QUADRUPED_PARENTS, Skeleton
 
 PLANS: dict[BodyKind, BodyPlan] = {plan.kind: plan for plan in (CAT, DOG, RABBIT)}
-FEET = ("left_front", "right_front", "left_hind", "right_hind")
+FEET = tuple(paw.removesuffix("_paw") for paw in PAWS)
 _FACES = 7400
 
 
