@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from ats_sim.reconstruction.agent.fit_motion import MotionJob, fit_motions
 from ats_sim.reconstruction.agent.fusion import fused_body
 from ats_sim.reconstruction.agent.motion import VideoMotion, clips, on_clock, write_motion
 from ats_sim.reconstruction.agent.observations import Sightings, chosen_frames, gather
+from ats_sim.reconstruction.agent.postures import QUADRUPED, STANDING, Posture
 from ats_sim.reconstruction.agent.root_track import best_scale, track_root
 from ats_sim.reconstruction.agent.segmentation import segment_video
 from ats_sim.reconstruction.agent.shape import PosedFrames, colored
@@ -156,11 +157,11 @@ def _fit_all(
     scale = best_scale([one.sightings for one in found], template, np.random.default_rng(config.seed))
     states = _starts(found, template, scale, caster, floor, config)
     shape = _fit_shape(body, found, states, neutral_shape(template, scale), config)
-    again = _starts(found, shaped(body, shape), 1.0, caster, floor, config)
+    again = _starts(found, shaped(body, shape), 1.0, caster, floor, config, QUADRUPED)
     jobs = []
     for one in found:
-        name, state = one.video.name, again[one.video.name]
-        jobs.append(MotionJob(name, one.sightings, state.T_world_root, states[name].joint_rotations, state.support))
+        name, start = one.video.name, again[one.video.name]
+        jobs.append(MotionJob(name, one.sightings, start.T_world_root, start.joint_rotations, start.support))
     residuals = []
     for job, (roots, joints, residual) in fit_motions(body, shape, jobs, config):
         states[job.name] = _Fitted(roots, joints, job.support)
@@ -169,17 +170,23 @@ def _fit_all(
 
 
 def _starts(
-    found: list[_Evidence], mesh: SkinnedMesh, scale: float, caster: Raycaster, floor: float, config: ReconstructConfig
+    found: list[_Evidence],
+    mesh: SkinnedMesh,
+    scale: float,
+    caster: Raycaster,
+    floor: float,
+    config: ReconstructConfig,
+    postures: Sequence[Posture] = (STANDING,),
 ) -> dict[str, _Fitted]:
-    """Where the fit of every video's frames starts: roots by the standing body, joints at rest."""
+    """Where the fit of every video's frames starts: the body placed in one of the postures."""
     starts = {}
-    work = partial(track_root, body=mesh, scale=scale)
+    work = partial(track_root, body=mesh, scale=scale, postures=postures)
     with steps(sum(len(one.sightings.frames) for one in found), "agent headings") as bar:
         tracks = side_by_side(work, [one.sightings for one in found], config.workers)
         for one, track in zip(found, tracks, strict=True):
             roots = track.T_world_root
-            joints = np.zeros((len(roots), mesh.skeleton.num_joints, 3))
-            starts[one.video.name] = _Fitted(roots, joints, support_heights(roots[:, :3, 3], caster, floor))
+            support = support_heights(roots[:, :3, 3], caster, floor)
+            starts[one.video.name] = _Fitted(roots, track.joint_rotations, support)
             bar.advance(len(roots))
     return starts
 

@@ -1,12 +1,14 @@
-"""Where the agent is and which way it faces, before its joints are known.
+"""Where the agent is, which way it faces and whether it stands or rests, before its joints are known.
 
-Every frame tries many headings: the standing template is placed so that the side that faces the camera lies on the
-observed points, and is scored by how well it explains them and how far it sticks out of the mask. A Viterbi pass over
-the video then picks headings that agree with the picture, with the direction of travel and with how fast animals turn.
+Every frame tries many headings and a few postures: the template is placed so that the side that faces the camera lies
+on the observed points, and is scored by how well it explains them and how far it sticks out of the mask. A Viterbi pass
+over the video then picks those that agree with the picture, with the direction of travel and with how fast animals turn
+and sit down.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +16,9 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.geometry import heading, inverse, rigid, transform_points, yaw_matrix
-from ats_sim.mesh import SkinnedMesh
+from ats_sim.mesh import SkinnedMesh, TriangleMesh
 from ats_sim.reconstruction.agent.observations import Sightings
+from ats_sim.reconstruction.agent.postures import STANDING, Posture
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -28,6 +31,15 @@ TURN_COST = 0.010
 """Cost per radian of turning, in the units of the data cost (metres)."""
 TRAVEL_COST = 0.030
 """Cost at one metre per second of going backwards instead of forwards."""
+CHANGE_COST = 0.02
+"""Cost of taking up another posture between two frames."""
+REST_COST = 0.002
+"""Cost of not standing: what two postures explain alike is standing."""
+REST_TRAVEL_COST = 0.03
+"""Cost at half a metre per second of travelling in a posture of rest."""
+REST_FASTEST = 0.4
+"""Speed, m/s, from which on nothing but standing is tried: trying takes time."""
+NEVER = 1.0
 SMOOTHING = 0.35
 """Seconds over which the direction of travel is averaged."""
 
@@ -38,13 +50,15 @@ class RootTrack:
 
     T_world_root: Array
     """(K, 4, 4); unseen frames are interpolated."""
+    joint_rotations: Array
+    """(K, J, 3) of the posture; in unseen frames that of the nearest seen one."""
     cost: Array
-    """(K, HEADINGS) data cost in metres; zeros where unseen."""
+    """(K, P, HEADINGS) data cost in metres of P postures; zeros where unseen."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Standing:
-    """The standing body that is placed, and a tree to find its nearest vertices."""
+class _Held:
+    """A body in a posture, level frame, and a tree to find its nearest vertices."""
 
     vertices: Array
     """(V, 3) metres."""
@@ -54,18 +68,18 @@ class _Standing:
     """Over the vertices."""
 
     @staticmethod
-    def of(body: SkinnedMesh, scale: float) -> _Standing:
+    def of(body: SkinnedMesh, scale: float, posture: Posture = STANDING) -> _Held:
         """A body at a size."""
         from scipy.spatial import cKDTree
 
-        vertices = body.mesh.vertices * scale
-        return _Standing(vertices, body.mesh.vertex_normals(), cKDTree(vertices))
+        mesh = TriangleMesh(posture.held(body) * scale, body.mesh.faces)
+        return _Held(mesh.vertices, mesh.vertex_normals(), cKDTree(mesh.vertices))
 
 
 def best_scale(sightings: list[Sightings], body: SkinnedMesh, rng: np.random.Generator, frames: int = 24) -> float:
     """The overall size at which the standing template explains the pictures best."""
     costs = np.zeros(len(SCALES))
-    standing = [_Standing.of(body, scale) for scale in SCALES]
+    standing = [_Held.of(body, scale) for scale in SCALES]
     for one in sightings:
         seen = np.flatnonzero(one.seen)
         if not len(seen):
@@ -84,33 +98,55 @@ def best_scale(sightings: list[Sightings], body: SkinnedMesh, rng: np.random.Gen
     return SCALES[best]
 
 
-def track_root(one: Sightings, body: SkinnedMesh, scale: float = 1.0, faster: float = 1.0) -> RootTrack:
-    """Root poses of a video: positions from the data, headings by Viterbi.
+def track_root(
+    one: Sightings,
+    body: SkinnedMesh,
+    scale: float = 1.0,
+    faster: float = 1.0,
+    postures: Sequence[Posture] = (STANDING,),
+) -> RootTrack:
+    """Root poses of a video: positions from the data, headings and postures by Viterbi.
 
     Args:
         one: The video's evidence.
         body: The rest body to place.
         scale: Its size relative to `body`.
         faster: Multiplies the weight of the direction of travel.
+        postures: What it may hold; the first is standing.
     """
-    count = len(one.frames)
-    cost, places = np.zeros((count, HEADINGS)), np.zeros((count, HEADINGS, 3))
-    seen, standing = np.flatnonzero(one.seen), _Standing.of(body, scale)
-    for k in seen:
-        cost[k], places[k] = _score_frame(one, int(k), standing)
+    count, seen = len(one.frames), np.flatnonzero(one.seen)
+    joints = np.stack([posture.joint_rotations(body.skeleton) for posture in postures])
+    cost = np.zeros((count, len(postures), HEADINGS))
+    places = np.zeros((*cost.shape, 3))
     if not len(seen):
-        return RootTrack(np.tile(np.eye(4), (count, 1, 1)), cost)
-    middle = np.median(one.points[seen], axis=1)
-    velocity = _velocity(one.time[seen], middle)
+        return RootTrack(np.tile(np.eye(4), (count, 1, 1)), np.repeat(joints[:1], count, axis=0), cost)
+    velocity = _velocity(one.time[seen], np.median(one.points[seen], axis=1))
+    resting = np.linalg.norm(velocity, axis=1) < REST_FASTEST
+    for index, posture in enumerate(postures):
+        held = _Held.of(body, scale, posture)
+        for k, rests in zip(seen, resting, strict=True):
+            if index == 0 or rests:
+                cost[k, index], places[k, index] = _score_frame(one, int(k), held)
+            else:
+                cost[k, index] = NEVER
     yaws = np.arange(HEADINGS) * 2 * np.pi / HEADINGS
+    posed, heading = _viterbi(cost[seen] + _travel_cost(velocity, yaws, len(postures), faster), one.time[seen])
+    level = np.stack([posture.T_level_root for posture in postures])
+    poses = rigid(yaw_matrix(yaws[heading]), places[seen, posed, heading]) @ level[posed]
+    nearest = np.abs(one.time[seen][:, None] - one.time).argmin(axis=0)
+    return RootTrack(_filled(one.time, seen, poses), joints[posed[nearest]], cost)
+
+
+def _travel_cost(velocity: Array, yaws: Array, postures: int, faster: float) -> Array:
+    """Cost (K, P, HEADINGS) of going at velocities (K, 2): backwards, or in a posture of rest (all but the first)."""
     along = velocity[:, :1] * np.cos(yaws) + velocity[:, 1:2] * np.sin(yaws)
-    travel = -faster * TRAVEL_COST * 0.5 * np.clip(along / 0.5, -1.0, 1.0) * 2.0
-    path = _viterbi(cost[seen] + travel, one.time[seen])
-    poses = rigid(yaw_matrix(yaws[path]), places[seen, path])
-    return RootTrack(_filled(one.time, seen, poses), cost)
+    cost = np.repeat(-faster * TRAVEL_COST * np.clip(along / 0.5, -1.0, 1.0)[:, None], postures, axis=1)
+    speed = np.linalg.norm(velocity, axis=1)
+    cost[:, 1:] += REST_COST + REST_TRAVEL_COST * np.clip(speed / 0.5, 0.0, 1.0)[:, None, None]
+    return cost
 
 
-def _score_frame(one: Sightings, frame: int, body: _Standing) -> tuple[Array, Array]:
+def _score_frame(one: Sightings, frame: int, body: _Held) -> tuple[Array, Array]:
     """Data cost (HEADINGS,) and root places (HEADINGS, 3) of one frame."""
     vertices = body.vertices
     points = one.points[frame, ::2].astype(np.float64)
@@ -160,22 +196,25 @@ def _velocity(time: Array, places: Array) -> Array:
     return np.asarray(slope / np.maximum(spread, 1e-3)[:, None])
 
 
-def _viterbi(cost: Array, time: Array) -> Array:
-    """Cheapest heading index per frame (K,) where turning costs per radian and jumps cost no more than a pause."""
-    bins = np.arange(HEADINGS)
+def _viterbi(cost: Array, time: Array) -> tuple[Array, Array]:
+    """Cheapest posture and heading index per frame (K,) each, of costs (K, P, HEADINGS), where turning costs per
+    radian, taking up another posture costs, and jumps cost no more than a pause."""
+    posture, bins = np.divmod(np.arange(cost[0].size), HEADINGS)
     apart = np.abs(bins[:, None] - bins[None, :])
     turn = np.minimum(apart, HEADINGS - apart) * 2 * np.pi / HEADINGS
-    total, back = cost[0], []
-    for k in range(1, len(cost)):
+    change = CHANGE_COST * (posture[:, None] != posture[None, :])
+    flat = cost.reshape(len(cost), -1)
+    total, back = flat[0], []
+    for k in range(1, len(flat)):
         patience = min(0.1 / max(time[k] - time[k - 1], 1e-3), 1.0)
         excess = np.maximum(turn - 4.0 * (time[k] - time[k - 1]), 0.0)
-        step = total[None, :] + TURN_COST * patience * turn + 0.05 * excess
+        step = total[None, :] + patience * (TURN_COST * turn + change) + 0.05 * excess
         back.append(np.argmin(step, axis=1))
-        total = step.min(axis=1) + cost[k]
+        total = step.min(axis=1) + flat[k]
     path = [int(np.argmin(total))]
     for pointers in reversed(back):
         path.append(int(pointers[path[-1]]))
-    return np.array(path[::-1])
+    return posture[path[::-1]], bins[path[::-1]]
 
 
 def _filled(time: Array, seen: Array, poses: Array) -> Array:

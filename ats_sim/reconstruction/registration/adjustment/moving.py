@@ -66,7 +66,7 @@ class Mover:
         for level, stiffness in now.stages:
             remembered, count = reference(now.seen[level], now.weights, strand.name, unit=self.config.unit)
             maps = [pyramid.levels[level] for pyramid in pyramids]
-            known = (count > 0) & ~strand.moved.hold(now.landmarks.points)
+            known = (count > 0) & ~strand.elsewhere.hold(now.landmarks.points)
             term = self._feature_term(strand, now.landmarks, maps, remembered, known, rng)
             terms = [term, *others]
             if stiffness == TOGETHER:
@@ -81,7 +81,7 @@ class Mover:
         which would only confirm where it already stands."""
         points, _ = strand.surface_points(use_masks=self.config.use_masks)
         _, seen = surface_share(self.base, points, strand.T_world_camera)
-        moved = strand.moved.hold(transform_points(strand.T_world_camera, points))
+        moved = strand.elsewhere.hold(transform_points(strand.T_world_camera, points))
         points = np.where(moved[..., None], np.nan, points)
         return SurfaceTerm(self.base if seen.mean() > COVERED else volume, points)
 

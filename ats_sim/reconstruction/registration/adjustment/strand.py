@@ -36,8 +36,8 @@ class Strand:
     """(K, 4, 4) present estimate."""
     odometry: Odometry
     """Of all N frames of the recording; segments are runs of frames that hang together."""
-    moved: MovedPlaces = NOWHERE
-    """Where it contradicts the map."""
+    elsewhere: MovedPlaces = NOWHERE
+    """Where things stood elsewhere than in the map."""
     doubt: float = 1.0
     """How many times as much as a phone's the odometry drifts, as far as registration tells."""
     whole: bool = False
@@ -89,7 +89,7 @@ class Strand:
     def beside(self, volume: TsdfVolume, *, use_masks: bool) -> Strand:
         """The same, knowing where it contradicts a map as it stands now."""
         points, _ = self.surface_points(use_masks=use_masks)
-        return replace(self, moved=MovedPlaces.of(volume, points, self.T_world_camera))
+        return replace(self, elsewhere=MovedPlaces.of(volume, points, self.T_world_camera))
 
     def motion(self) -> RelativeMotion:
         """What odometry says of the steps between keyframes."""
