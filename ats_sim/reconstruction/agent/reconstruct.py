@@ -12,8 +12,7 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.errors import ReconstructionError
-from ats_sim.files import atomic_path, write_json
-from ats_sim.gltf import write_agent
+from ats_sim.files import atomic_path
 from ats_sim.mesh import SkinnedMesh
 from ats_sim.progress import steps
 from ats_sim.reconstruction.agent.body import TorchBody, shaped
@@ -21,12 +20,13 @@ from ats_sim.reconstruction.agent.contacts import foot_contacts
 from ats_sim.reconstruction.agent.fit import fit, frames_of, result, start_poses
 from ats_sim.reconstruction.agent.fit_motion import MotionJob, fit_motions
 from ats_sim.reconstruction.agent.fusion import fused_body
-from ats_sim.reconstruction.agent.motion import VideoMotion, clips, on_clock, write_motion
+from ats_sim.reconstruction.agent.motion import VideoMotion, on_clock
 from ats_sim.reconstruction.agent.observations import Sightings, chosen_frames, gather
 from ats_sim.reconstruction.agent.postures import QUADRUPED, STANDING, Posture
 from ats_sim.reconstruction.agent.root_track import best_scale, track_root
 from ats_sim.reconstruction.agent.segmentation import segment_video
 from ats_sim.reconstruction.agent.shape import PosedFrames, colored
+from ats_sim.reconstruction.agent.storage import AgentReconstruction
 from ats_sim.reconstruction.agent.support import support_heights
 from ats_sim.reconstruction.agent.telling_windows import telling_windows
 from ats_sim.reconstruction.agent.template import Shape, neutral_shape, quadruped_template
@@ -41,18 +41,6 @@ if TYPE_CHECKING:
 
 SHAPE_FRAMES = {"fast": 48, "default": 96, "full": 144}
 SHAPE_STEPS = {"fast": 120, "default": 250, "full": 500}
-
-
-@dataclass(frozen=True, eq=False)
-class AgentReconstruction:
-    """The agent's look and motion."""
-
-    skinned: SkinnedMesh
-    """Rest mesh with vertex colours, skin and skeleton."""
-    motions: dict[str, VideoMotion]
-    """By video."""
-    metrics: dict[str, float]
-    """Figures of the fit that need no ground truth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +61,12 @@ class _Fitted:
 
 
 def reconstruct_agent(
-    capture: Capture, cameras: Cameras, scene: SceneMap, config: ReconstructConfig, output: Path
+    capture: Capture,
+    cameras: Cameras,
+    scene: SceneMap,
+    config: ReconstructConfig,
+    output: Path,
+    cache: Path | None = None,
 ) -> AgentReconstruction:
     """Find, fit and colour the agent, and write motion.npz, agent.glb, agent_skeleton.json and agent.safetensors.
 
@@ -81,8 +74,10 @@ def reconstruct_agent(
         capture: The recordings.
         cameras: Registered cameras; videos that were not accepted are left out.
         scene: The static scene.
-        config: preset sets the effort; masks whether given masks are used; device where torch runs.
+        config: preset sets the effort; masks whether given masks are used; agent whether a neural field is trained;
+            device where torch runs.
         output: The reconstruction's folder.
+        cache: Where training of a field keeps its state, if it is to go on after a stop.
 
     Raises:
         ReconstructionError: If the agent was found in no video.
@@ -99,13 +94,16 @@ def reconstruct_agent(
     shape, fitted, residual = _fit_all(body, found, caster, scene.floor_height, config)
     parts = [_posed(one, fitted[one.video.name]) for one in found]
     skinned = colored(fused_body(shaped(body, shape), parts), parts)
+    tensors: dict[str, Array] = {}
+    if config.agent == "neural":
+        skinned, fitted, tensors = _refined(found, fitted, skinned, scene, caster, config, cache)
     motions = {}
     for one in evidence:
         motion = _motion(one, fitted.get(one.video.name), skinned)
         down = foot_contacts(motion, skinned, caster, scene.floor_height)
         motions[one.video.name] = replace(motion, contacts=down)
-    agent = AgentReconstruction(skinned, motions, _metrics(motions, residual))
-    _write(output, agent, shape)
+    agent = AgentReconstruction(skinned, motions, shape, _metrics(motions, residual), tensors)
+    agent.write(output)
     return agent
 
 
@@ -217,6 +215,40 @@ def _fit_shape(
     return shape
 
 
+def _refined(
+    found: list[_Evidence],
+    fitted: dict[str, _Fitted],
+    skinned: SkinnedMesh,
+    scene: SceneMap,
+    caster: Raycaster,
+    config: ReconstructConfig,
+    cache: Path | None,
+) -> tuple[SkinnedMesh, dict[str, _Fitted], dict[str, Array]]:
+    """Body and motion as a neural field has them after training, and the field's tensors."""
+    from ats_sim.reconstruction.agent.field.build import FittedVideo, build_neural_agent
+    from ats_sim.reconstruction.agent.field.config import agent_field_config
+    from ats_sim.reconstruction.agent.field.scene import Surroundings
+
+    videos = []
+    for one in found:
+        state = fitted[one.video.name]
+        shown = _posed(one, state)
+        videos.append(
+            FittedVideo(one.sightings.time, one.sightings.seen, state.T_world_root, state.joint_rotations, shown)
+        )
+    options = agent_field_config(config.preset, seed=config.seed, device=config.device)
+    checkpoint = None if cache is None else cache / "agent_field.safetensors"
+    around = Surroundings(scene.volume, device=config.device)
+    neural = build_neural_agent(skinned, videos, around, caster, options, checkpoint=checkpoint)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    refined = {
+        one.video.name: _Fitted(roots, joints, fitted[one.video.name].support)
+        for one, (roots, joints) in zip(found, neural.motions, strict=True)
+    }
+    return neural.skinned, refined, neural.tensors()
+
+
 def _posed(one: _Evidence, state: _Fitted) -> PosedFrames:
     seen = one.sightings.seen
     return PosedFrames(
@@ -242,29 +274,6 @@ def _metrics(motions: Mapping[str, VideoMotion], residual: float) -> dict[str, f
     valid = sum(int(motion.valid.sum()) for motion in motions.values())
     total = sum(len(motion.valid) for motion in motions.values())
     return {"agent_fit_residual_m": residual, "agent_seconds": valid / 10.0, "agent_seen_share": valid / max(total, 1)}
-
-
-def _write(output: Path, agent: AgentReconstruction, shape: Shape) -> None:
-    from safetensors.numpy import save_file
-
-    output.mkdir(parents=True, exist_ok=True)
-    write_motion(output / "motion.npz", agent.motions)
-    write_json(output / "agent_skeleton.json", agent.skinned.skeleton.to_json())
-    write_agent(output / "agent.glb", agent.skinned, clips(agent.motions))
-    mesh = agent.skinned.mesh
-    tensors = {
-        "log_scales": shape.log_scales,
-        "log_girths": shape.log_girths,
-        "offsets": shape.offsets,
-        "vertices": mesh.vertices,
-        "faces": mesh.faces,
-        "skin_joints": agent.skinned.skin_joints,
-        "skin_weights": agent.skinned.skin_weights,
-    }
-    if mesh.colors is not None:
-        tensors["colors"] = mesh.colors
-    with atomic_path(output / "agent.safetensors") as temporary:
-        save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, temporary)
 
 
 def _write_masks(folder: Path, masks: dict[int, Array]) -> None:

@@ -91,7 +91,7 @@ class Articulation(nn.Module):
     def forward(self, frames: Tensor) -> Placed:
         """Poses of frames (F,)."""
         change = self.out(self.hidden(torch.cat([self.told[frames], self.codes[self.video[frames]]], dim=-1)))
-        bent = change[:, 6:].unflatten(-1, (-1, 3))
+        bent = change[:, 6:].reshape(len(frames), -1, 3)
         joints = self.joints[frames] + torch.cat([torch.zeros_like(bent[:, :1]), bent[:, 1:]], dim=1)
         turn = product(self.turn[frames], of_rotation_vector(change[:, :3]))
         return Placed(turn, self.place[frames] + 0.1 * rotated(self.turn[frames], change[:, 3:6]), joints)

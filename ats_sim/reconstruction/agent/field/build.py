@@ -21,6 +21,8 @@ from ats_sim.reconstruction.agent.shape import PosedFrames
 from ats_sim.reconstruction.scene.field.rays import FeatureMaps
 from ats_sim.reconstruction.scene.raycast import Raycaster
 
+LARGE = 100_000
+
 
 @dataclass(frozen=True, eq=False)
 class FittedVideo:
@@ -48,6 +50,14 @@ class NeuralAgent:
     """By video, root poses (F, 4, 4) and joint rotations (F, J, 3)."""
     field: AgentField
     """The field."""
+
+    def tensors(self) -> dict[str, Array]:
+        """The field's tensors by name, ``field.NAME``; what is large in half precision."""
+        out = {}
+        for name, tensor in self.field.state_dict().items():
+            array = tensor.detach().cpu().numpy()
+            out[f"field.{name}"] = array.astype(np.float16) if array.size > LARGE else array
+        return out
 
 
 def build_neural_agent(

@@ -13,7 +13,7 @@ def product(left: Tensor, right: Tensor) -> Tensor:
     """Hamilton product of quaternions (..., 4)."""
     a, s = left[..., :3], left[..., 3:]
     b, t = right[..., :3], right[..., 3:]
-    vector = s * b + t * a + torch.linalg.cross(*torch.broadcast_tensors(a, b))
+    vector = s * b + t * a + torch.linalg.cross(a, b, dim=-1)
     return torch.cat([vector, s * t - (a * b).sum(-1, keepdim=True)], dim=-1)
 
 
@@ -43,7 +43,7 @@ def matrix(quaternion: Tensor) -> Tensor:
         2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w),
         2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y),
     ]  # fmt: skip
-    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+    return torch.stack(rows, dim=-1).reshape(*quaternion.shape[:-1], 3, 3)
 
 
 def rotated(quaternion: Tensor, points: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ def rigid(quaternion: Tensor, translation: Tensor) -> Tensor:
 
 
 def blended(weights: Tensor, motions: Tensor) -> Tensor:
-    """Unit dual quaternions (..., 8) that mix motions (..., J, 8) by weights (..., J); the motions' signs must agree."""
+    """Unit dual quaternions (..., 8) that mix motions (..., J, 8), whose signs agree, by weights (..., J)."""
     mixed = (weights[..., None, :] @ motions)[..., 0, :]
     return mixed / mixed[..., :4].norm(dim=-1, keepdim=True).clamp_min(1e-8)
 

@@ -37,8 +37,8 @@ class AgentField(nn.Module):
 
     def scene_color(self, color: Tensor, video: Tensor) -> Tensor:
         """Colours (R, ..., 3) of the scene as videos (R,) show them."""
-        gain, offset = self.light[video].reshape(-1, *[1] * (color.dim() - 2), 6).split(3, dim=-1)
-        return color * torch.exp(gain) + offset
+        light = self.light[video].reshape(-1, *[1] * (color.dim() - 2), 6)
+        return color * torch.exp(light[..., :3]) + light[..., 3:]
 
 
 def into_root(placed: Placed, pose: Tensor, points: Tensor) -> Tensor:

@@ -181,7 +181,7 @@ def _cosine(depth: Array, mask: Array, rays: Array) -> Array:
 
 def _padded(rows: dict[int, dict[str, Array]], total: int, most: int, cameras: Array) -> AgentRays:
     def all_of(name: str, *tail: int, kind: type = np.float32) -> Tensor:
-        out = np.zeros((total, most, *tail), kind)
+        out: Array = np.zeros((total, most, *tail), kind)
         for at, row in rows.items():
             if name in row:
                 out[at, : len(row[name])] = row[name]

@@ -17,9 +17,9 @@ class Surroundings:
         self.truncation = volume.truncation
         self._neural = None if neural is None else neural.to(device).eval()
         if neural is None:
-            self._distance = Grid(
-                completed_distance(volume)[None], volume.origin, volume.voxel_size, learned=False
-            ).to(device)
+            self._distance = Grid(completed_distance(volume)[None], volume.origin, volume.voxel_size, learned=False).to(
+                device
+            )
             self._color = Grid(completed_color(volume), volume.origin, volume.voxel_size, learned=False).to(device)
 
     @torch.no_grad()

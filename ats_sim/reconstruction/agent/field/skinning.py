@@ -33,9 +33,10 @@ class GaussianSkinning(nn.Module):
         self.centres = nn.Parameter(torch.zeros(count, 3))
         self.log_sizes = nn.Parameter(torch.full((count, 3), float(np.log(FIRST_SIZE))))
         self.turns = nn.Parameter(torch.zeros(count, 3))
-        self.detail = nn.Sequential(nn.Linear(3 + 6 * OCTAVES, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, count))
-        nn.init.zeros_(self.detail[2].weight)
-        nn.init.zeros_(self.detail[2].bias)
+        self.detail = nn.Linear(HIDDEN, count)
+        self.place = nn.Sequential(nn.Linear(3 + 6 * OCTAVES, HIDDEN), nn.ReLU())
+        nn.init.zeros_(self.detail.weight)
+        nn.init.zeros_(self.detail.bias)
 
     def near(self, local: Tensor) -> Tensor:
         """Weights (..., J) of points given in every bone's frame (..., J, 3): the Gaussians alone."""
@@ -45,7 +46,9 @@ class GaussianSkinning(nn.Module):
         """Weights (..., J) of points (..., 3) of the rest pose."""
         waves = [points * 10.0 * 2.0**k for k in range(OCTAVES)]
         told = torch.cat([points * 10.0, *(torch.sin(w) for w in waves), *(torch.cos(w) for w in waves)], dim=-1)
-        return torch.softmax(self._closeness(points[..., None, :] - self.joints) + self.detail(told), dim=-1)
+        return torch.softmax(
+            self._closeness(points[..., None, :] - self.joints) + self.detail(self.place(told)), dim=-1
+        )
 
     def _closeness(self, local: Tensor) -> Tensor:
         """Log density (..., J), up to what all bones share."""

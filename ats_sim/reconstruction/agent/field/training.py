@@ -128,8 +128,8 @@ class AgentTraining(Descent):
         mixed = None
         if feature is not None:
             relative = part / part.sum(dim=1, keepdim=True).clamp_min(1e-4)
-            mixed = (relative[..., None] * feature.unflatten(0, part.shape)).sum(1)
-        return (part[..., None] * color.unflatten(0, part.shape)).sum(1), mixed
+            mixed = (relative[..., None] * feature.reshape(*part.shape, -1)).sum(1)
+        return (part[..., None] * color.reshape(*part.shape, 3)).sum(1), mixed
 
     def _scene(
         self, rays: AgentRays, origin: Tensor, direction: Tensor, generator: torch.Generator
@@ -143,7 +143,7 @@ class AgentTraining(Descent):
         points = (origin[:, None] + direction[:, None] * depths[..., None]).flatten(0, 1)
         distance = self.scene.distance(points).reshape(depths.shape)
         distance = torch.where(rays.scene[:, None] > 0, distance, reach)
-        color = self.scene.color(points).unflatten(0, depths.shape)
+        color = self.scene.color(points).reshape(*depths.shape, 3)
         return Medium.of(distance, depths, SCENE_WIDTH), color[:, :-1]
 
     def _held(self, rest: Tensor, warp: Warp, pose: Tensor, generator: torch.Generator) -> dict[str, Tensor]:

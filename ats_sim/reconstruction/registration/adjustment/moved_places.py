@@ -1,7 +1,7 @@
 """Where a recording contradicts the map: something stood elsewhere then, and must not pull its cameras along.
 
-An armchair that was pushed six centimetres fills the picture of whoever walks past it, with a surface and a texture that
-fit the map perfectly, six centimetres off. Along the registered track it betrays itself: the depth of many frames
+An armchair that was pushed six centimetres fills the picture of whoever walks past it with a surface and a texture
+that fit the map perfectly, six centimetres off. Along the registered track it betrays itself: the depth of many frames
 agrees that the map's surface is not where it should be, there and nowhere else.
 """
 
