@@ -9,7 +9,7 @@ pybullet = pytest.importorskip("pybullet")
 
 from ats_sim.geometry import exp_so3, quaternion_from_matrix, rigid  # noqa: E402
 from ats_sim.mesh import SkinnedMesh, TriangleMesh  # noqa: E402
-from ats_sim.reconstruction.agent.template import quadruped_template  # noqa: E402
+from ats_sim.reconstruction.agent.templates.quadruped import quadruped_template  # noqa: E402
 from ats_sim.reconstruction.export.urdf import capsules, write_urdf  # noqa: E402
 from ats_sim.rig import read_rig  # noqa: E402
 from ats_sim.skeleton import Skeleton  # noqa: E402

@@ -9,6 +9,7 @@ from typing import Literal
 from ats_sim.errors import ConfigError
 
 Preset = Literal["fast", "default", "full"]
+AgentBody = Literal["quadruped"]
 Hypothesis = Literal["keypoints", "geometry", "neural", "regression"]
 
 
@@ -37,6 +38,8 @@ class ReconstructConfig:
     from it and is trained through differentiable rendering (minutes), stored beside it and sampled onto its grid."""
     masks: bool = True
     """Use the capture's agent masks. Without them the agent is what stands in the scene's free space."""
+    agent_body: AgentBody = "quadruped"
+    """What is fitted to the agent: a quadruped's skeleton (25 joints beside the root)."""
     device: str = "cpu"
     """Torch device of the steps that use torch."""
     workers: int = 2

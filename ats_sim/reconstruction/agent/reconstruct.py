@@ -26,7 +26,8 @@ from ats_sim.reconstruction.agent.root_track import best_scale, track_root
 from ats_sim.reconstruction.agent.segmentation import segment_video
 from ats_sim.reconstruction.agent.shape import PosedFrames, colored
 from ats_sim.reconstruction.agent.telling_windows import telling_windows
-from ats_sim.reconstruction.agent.template import Shape, neutral_shape, quadruped_template
+from ats_sim.reconstruction.agent.template import Shape, Template, neutral_shape
+from ats_sim.reconstruction.agent.templates.plans import PLANS
 from ats_sim.reconstruction.processes import side_by_side
 from ats_sim.reconstruction.scene.raycast import Raycaster
 
@@ -78,7 +79,8 @@ def reconstruct_agent(
         capture: The recordings.
         cameras: Registered cameras; videos that were not accepted are left out.
         scene: The static scene.
-        config: preset sets the effort; masks whether given masks are used; device where torch runs.
+        config: preset sets the effort; agent_body the template; masks whether given masks are used; device where torch
+            runs.
         output: The reconstruction's folder.
 
     Raises:
@@ -92,10 +94,12 @@ def reconstruct_agent(
             f"{capture.folder}: the agent was found in none of {len(evidence)} registered videos; "
             "give masks, or check that the walkthrough shows the home without the agent"
         )
-    body = TorchBody(quadruped_template(), config.device)
-    shape, fitted, residual = _fit_all(body, found, caster, scene.floor_height, config)
+    template = PLANS[config.agent_body].template([one.sightings for one in found])
+    body = TorchBody(template.mesh, config.device, template.joints)
+    shape, fitted, residual = _fit_all(body, template, found, caster, scene.floor_height, config)
     parts = [_posed(one, fitted[one.video.name]) for one in found]
-    skinned = colored(fused_body(shaped(body, shape), parts), parts)
+    whole = fused_body(shaped(body, shape), parts, grain=template.grain, symmetric=template.symmetric)
+    skinned = colored(whole, parts)
     motions = {one.video.name: _motion(one, fitted.get(one.video.name), skinned) for one in evidence}
     agent = AgentReconstruction(skinned, motions, _metrics(motions, residual))
     _write(output, agent, shape)
@@ -127,30 +131,34 @@ def _look(
 ) -> _Evidence:
     """Masks and sightings of one video."""
     index, video, registered = job
+    bounds = PLANS[config.agent_body].bounds
     frames = chosen_frames(registered.times, registered.registered)
     cameras = registered.T_world_camera
     if config.masks and video.has_masks:
         masks = {int(frame): mask for frame in frames if (mask := video.mask(int(frame))) is not None}
     else:
-        masks = segment_video(video, frames, cameras, caster, scene.volume, scene.floor_height)
+        masks = segment_video(video, frames, cameras, caster, scene.volume, scene.floor_height, bounds)
         _write_masks(output / "agent_masks" / video.name, masks)
     rng = np.random.default_rng([config.seed, index])
-    return _Evidence(video, registered, masks, gather(video, frames, masks, cameras, rng))
+    seen = gather(video, frames, masks, cameras, rng, deepest=bounds.extent[1])
+    return _Evidence(video, registered, masks, seen)
 
 
 def _fit_all(
     body: TorchBody,
+    template: Template,
     found: list[_Evidence],
     caster: Raycaster,
     floor: float,
     config: ReconstructConfig,
 ) -> tuple[Shape, dict[str, _Fitted], float]:
     """The shared shape from the best-seen stretches, then every video's motion with that shape."""
-    template = body.template
-    scale = best_scale([one.sightings for one in found], template, np.random.default_rng(config.seed))
-    states = _starts(found, template, scale, caster, floor, config)
-    shape = _fit_shape(body, found, states, neutral_shape(template, scale), config)
-    again = _starts(found, shaped(body, shape), 1.0, caster, floor, config)
+    mesh, rng = template.mesh, np.random.default_rng(config.seed)
+    scale = best_scale([one.sightings for one in found], mesh, rng, template.sizes)
+    ground = partial(support_heights, caster=caster, floor=floor, seat=template.seat)
+    states = _starts(found, mesh, scale, ground, config)
+    shape = _fit_shape(body, found, states, neutral_shape(mesh, scale), config)
+    again = _starts(found, shaped(body, shape), 1.0, ground, config)
     jobs = []
     for one in found:
         name, state = one.video.name, again[one.video.name]
@@ -163,7 +171,11 @@ def _fit_all(
 
 
 def _starts(
-    found: list[_Evidence], mesh: SkinnedMesh, scale: float, caster: Raycaster, floor: float, config: ReconstructConfig
+    found: list[_Evidence],
+    mesh: SkinnedMesh,
+    scale: float,
+    ground: Callable[[Array], Array],
+    config: ReconstructConfig,
 ) -> dict[str, _Fitted]:
     """Where the fit of every video's frames starts: roots by the standing body, joints at rest."""
     starts = {}
@@ -173,17 +185,19 @@ def _starts(
         for one, track in zip(found, tracks, strict=True):
             roots = track.T_world_root
             joints = np.zeros((len(roots), mesh.skeleton.num_joints, 3))
-            starts[one.video.name] = _Fitted(roots, joints, support_heights(roots[:, :3, 3], caster, floor))
+            starts[one.video.name] = _Fitted(roots, joints, ground(roots[:, :3, 3]))
             bar.advance(len(roots))
     return starts
 
 
-def support_heights(places: Array, caster: Raycaster, floor: float) -> Array:
-    """World height (K,) of the surface below places (K, 3); the floor where the scene has a hole."""
+def support_heights(places: Array, caster: Raycaster, floor: float, seat: float = 0.0) -> Array:
+    """World height (K,) of what feet stand on below roots at places (K, 3): the surface there, or the floor where the
+    scene has a hole or the surface is nearer than `seat`, metres."""
     above = places + [0.0, 0.0, 0.1]
     distance, _, _ = caster.cast(above, np.tile([0.0, 0.0, -1.0], (len(places), 1)))
     heights = above[:, 2] - np.where(np.isfinite(distance), distance, above[:, 2] - floor)
-    return np.where(np.isfinite(distance) & (heights > floor - 0.15), heights, floor)
+    stands = np.isfinite(distance) & (heights > floor - 0.15) & (places[:, 2] - heights >= seat)
+    return np.where(stands, heights, floor)
 
 
 def _fit_shape(

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
 HEADINGS = 32
-SCALES = (0.6, 0.75, 0.9, 1.1, 1.35, 1.65)
 CLAMP = 0.10
 SILHOUETTE_WEIGHT = 0.25
 TURN_COST = 0.010
@@ -62,10 +61,17 @@ class _Standing:
         return _Standing(vertices, body.mesh.vertex_normals(), cKDTree(vertices))
 
 
-def best_scale(sightings: list[Sightings], body: SkinnedMesh, rng: np.random.Generator, frames: int = 24) -> float:
-    """The overall size at which the standing template explains the pictures best."""
-    costs = np.zeros(len(SCALES))
-    standing = [_Standing.of(body, scale) for scale in SCALES]
+def best_scale(
+    sightings: list[Sightings],
+    body: SkinnedMesh,
+    rng: np.random.Generator,
+    sizes: tuple[float, ...],
+    frames: int = 24,
+) -> float:
+    """The overall size, between the least and the greatest of `sizes`, at which the standing template explains the
+    pictures best."""
+    costs = np.zeros(len(sizes))
+    standing = [_Standing.of(body, scale) for scale in sizes]
     for one in sightings:
         seen = np.flatnonzero(one.seen)
         if not len(seen):
@@ -76,12 +82,12 @@ def best_scale(sightings: list[Sightings], body: SkinnedMesh, rng: np.random.Gen
     if not costs.any():
         return 1.0
     best = int(np.argmin(costs))
-    if 0 < best < len(SCALES) - 1:
+    if 0 < best < len(sizes) - 1:
         # Parabola through the best three, in the logarithm of the scale.
-        x, y = np.log(SCALES[best - 1 : best + 2]), costs[best - 1 : best + 2]
+        x, y = np.log(sizes[best - 1 : best + 2]), costs[best - 1 : best + 2]
         a, b, _ = np.polyfit(x, y, 2)
-        return float(np.exp(np.clip(-b / (2 * a), x[0], x[2]))) if a > 0 else SCALES[best]
-    return SCALES[best]
+        return float(np.exp(np.clip(-b / (2 * a), x[0], x[2]))) if a > 0 else sizes[best]
+    return sizes[best]
 
 
 def track_root(one: Sightings, body: SkinnedMesh, scale: float = 1.0, faster: float = 1.0) -> RootTrack:
@@ -101,7 +107,7 @@ def track_root(one: Sightings, body: SkinnedMesh, scale: float = 1.0, faster: fl
     if not len(seen):
         return RootTrack(np.tile(np.eye(4), (count, 1, 1)), cost)
     middle = np.median(one.points[seen], axis=1)
-    velocity = _velocity(one.time[seen], middle)
+    velocity = travel_velocity(one.time[seen], middle)
     yaws = np.arange(HEADINGS) * 2 * np.pi / HEADINGS
     along = velocity[:, :1] * np.cos(yaws) + velocity[:, 1:2] * np.sin(yaws)
     travel = -faster * TRAVEL_COST * 0.5 * np.clip(along / 0.5, -1.0, 1.0) * 2.0
@@ -147,8 +153,8 @@ def _outside(one: Sightings, frame: int, vertices: Array, turns: Array, places: 
     return np.asarray(np.minimum(away, CLAMP).mean(1))
 
 
-def _velocity(time: Array, places: Array) -> Array:
-    """Horizontal velocity (K, 2) from places, by a local line fit."""
+def travel_velocity(time: Array, places: Array) -> Array:
+    """Horizontal velocity (K, 2), m/s, at times (K,) from places (K, 3), by a local line fit."""
     apart = time[None, :] - time[:, None]
     weight = np.exp(-0.5 * (apart / SMOOTHING) ** 2)
     weight /= weight.sum(1, keepdims=True)
