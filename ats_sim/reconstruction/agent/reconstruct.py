@@ -131,16 +131,16 @@ def _look(
 ) -> _Evidence:
     """Masks and sightings of one video."""
     index, video, registered = job
-    bounds = PLANS[config.agent_body].bounds
+    plan = PLANS[config.agent_body]
     frames = chosen_frames(registered.times, registered.registered)
     cameras = registered.T_world_camera
     if config.masks and video.has_masks:
         masks = {int(frame): mask for frame in frames if (mask := video.mask(int(frame))) is not None}
     else:
-        masks = segment_video(video, frames, cameras, caster, scene.volume, scene.floor_height, bounds)
+        masks = segment_video(video, frames, cameras, caster, scene.volume, scene.floor_height, plan.bounds)
         _write_masks(output / "agent_masks" / video.name, masks)
     rng = np.random.default_rng([config.seed, index])
-    seen = gather(video, frames, masks, cameras, rng, deepest=bounds.extent[1])
+    seen = gather(video, frames, masks, cameras, rng, points_per_frame=plan.points, deepest=plan.bounds.extent[1])
     return _Evidence(video, registered, masks, seen)
 
 
