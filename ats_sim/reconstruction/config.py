@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from ats_sim.errors import ConfigError
 
 Preset = Literal["fast", "default", "full"]
-AgentBody = Literal["quadruped", "human"]
+AgentBody = Literal["quadruped", "human", "bones"]
 Hypothesis = Literal["keypoints", "geometry", "neural", "regression"]
 
 
@@ -39,7 +39,8 @@ class ReconstructConfig:
     masks: bool = True
     """Use the capture's agent masks. Without them the agent is what stands in the scene's free space."""
     agent_body: AgentBody = "quadruped"
-    """What is fitted to the agent: a quadruped's skeleton (25 joints beside the root) or a human's (18)."""
+    """What is fitted to the agent: a quadruped's skeleton (25 joints beside the root), a human's (18), or, for anything
+    else (a robot, a bird, a toy), a few loose bones about whatever shape is seen, which faces where it goes."""
     device: str = "cpu"
     """Torch device of the steps that use torch."""
     workers: int = 2
