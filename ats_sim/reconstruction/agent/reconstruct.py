@@ -196,8 +196,8 @@ def support_heights(places: Array, caster: Raycaster, floor: float, seat: float 
     above = places + [0.0, 0.0, 0.1]
     distance, _, _ = caster.cast(above, np.tile([0.0, 0.0, -1.0], (len(places), 1)))
     heights = above[:, 2] - np.where(np.isfinite(distance), distance, above[:, 2] - floor)
-    stands = np.isfinite(distance) & (heights > floor - 0.15) & (places[:, 2] - heights >= seat)
-    return np.where(stands, heights, floor)
+    sits = (seat > 0.0) & (places[:, 2] - heights < seat)
+    return np.where(np.isfinite(distance) & (heights > floor - 0.15) & ~sits, heights, floor)
 
 
 def _fit_shape(
