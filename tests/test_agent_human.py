@@ -136,14 +136,17 @@ class Found:
     agent: AgentReconstruction
 
 
-def filmed(folder: Path, frames: int, turn: float, **changes: object) -> Found:
+def filmed(folder: Path, frames: int, turn: float, *, masks: bool = True, **changes: object) -> Found:
     """Somebody walks round a bend, is filmed and reconstructed."""
     skinned = person()
     joints, roots = gait(skinned.skeleton.joint_names, frames), bend(frames, 1.0, turn, 0.0)
     lowest = [skinned.posed(root, pose)[:, 2].min() for root, pose in zip(roots, joints, strict=True)]
     roots[:, 2, 3] = -np.array(lowest)
     walk = Walk(skinned, roots, joints, following(roots, 1.3, (-2.3, -1.8), (-1.8, 1.2)))
-    capture, settings = write(folder / "capture", walk, LENS), replace(config(agent_body="human"), **changes)
+    capture, settings = (
+        write(folder / "capture", walk, LENS, masks=masks),
+        replace(config(agent_body="human"), **changes),
+    )
     return Found(walk, reconstruct_agent(capture, cameras_of(walk, LENS), scene(), settings, folder / "recon"))
 
 
@@ -180,6 +183,14 @@ def test_a_person_is_told_from_behind_and_from_before(tmp_path: Path) -> None:
     root, turn, joints = (values[valid] for values in errors(once_around))
     assert valid.mean() > 0.95 and root.mean() < 0.025 and joints.mean() < 0.035
     assert turn.mean() < 8 and turn.max() < 25
+
+
+@pytest.mark.slow
+def test_a_person_is_found_without_masks(tmp_path: Path) -> None:
+    unmasked = filmed(tmp_path, 40, 0.6, masks=False)
+    valid = unmasked.agent.motions["v00"].valid
+    root, _, joints = (values[valid] for values in errors(unmasked))
+    assert valid.mean() > 0.9 and root.mean() < 0.04 and joints.mean() < 0.06
 
 
 def test_bone_lengths_are_learned(found: Found) -> None:
