@@ -18,6 +18,7 @@ from ats_sim.volume import PerceptionVolume
 
 LEAST_MARGIN, MOST_MARGIN = 0.02, 0.08  # metres of free space that a root keeps
 LEAST_SOLE, MOST_SOLE = 0.015, 0.08  # metres between the lowest paw's joint and the ground
+SOLE_SLACK = 0.03  # metres that it may be higher than at rest, for bodies whose feet have higher joints than paws
 SLACK = 0.003  # metres that a joint may lie inside something before the body gives way
 TRIES = 6  # shifts until a body is free, or is not
 MAX_SHIFT = 0.15  # metres that a body may be shifted away from its plan
@@ -182,7 +183,16 @@ def _sole(home: Home, feet: Array) -> float:
         pose = home.skeleton.forward_kinematics(animation.T_world_root[every], animation.joint_rotations[every])
         heights.append(home.perception.sample_sdf(pose[..., :3, 3]).min(-1))
     usual = float(np.percentile(np.concatenate(heights), 90)) if heights else MOST_SOLE
-    return float(np.clip(usual, LEAST_SOLE, MOST_SOLE))
+    return float(np.clip(usual, LEAST_SOLE, max(MOST_SOLE, _rest_sole(home, feet) + SOLE_SLACK)))
+
+
+def _rest_sole(home: Home, feet: Array) -> float:
+    """How high the lowest foot's joint is above the lowest skin at rest: an ankle is higher than a paw, and the middle
+    of a loose bone is half of a thing above its underside."""
+    if not len(feet):
+        return 0.0
+    lowest = home.skeleton.rest_transforms[feet, 2, 3].min()
+    return float(lowest - home.agent.mesh.vertices[:, 2].min())
 
 
 @remembered

@@ -16,7 +16,8 @@ from ats_sim.reconstruction.agent.fit import fit, frames_of, result, start_poses
 from ats_sim.reconstruction.agent.observations import Sightings, gather, held_out  # noqa: E402
 from ats_sim.reconstruction.agent.root_track import best_scale, flips, track_root, yaw_of  # noqa: E402
 from ats_sim.reconstruction.agent.shape import PosedFrames, colored  # noqa: E402
-from ats_sim.reconstruction.agent.template import Shape, neutral_shape, quadruped_template  # noqa: E402
+from ats_sim.reconstruction.agent.template import Shape, neutral_shape  # noqa: E402
+from ats_sim.reconstruction.agent.templates.quadruped import quadruped, quadruped_template  # noqa: E402
 
 FRAMES = 22
 SCALE = 1.2
@@ -77,7 +78,7 @@ def scene() -> dict:
 def test_size_and_heading_are_found_before_any_joint(scene: dict) -> None:
     template = quadruped_template()
     sightings: Sightings = scene["seen"]
-    scale = best_scale([sightings], template, np.random.default_rng(0))
+    scale = best_scale([sightings], template, np.random.default_rng(0), quadruped().sizes)
     assert SCALE * 0.78 < scale < SCALE * 1.25
     track = track_root(sightings, template, scale)
     turn = np.abs((yaw_of(track.T_world_root) - yaw_of(scene["roots"]) + np.pi) % (2 * np.pi) - np.pi)

@@ -15,7 +15,7 @@ from ats_sim.reconstruction.agent.fusion import fused_body
 from ats_sim.reconstruction.agent.observations import Sightings, gather
 from ats_sim.reconstruction.agent.shape import PosedFrames
 from ats_sim.reconstruction.agent.telling_windows import WINDOW, telling_windows
-from ats_sim.reconstruction.agent.template import quadruped_limbs, quadruped_skeleton, quadruped_template
+from ats_sim.reconstruction.agent.templates.quadruped import quadruped_limbs, quadruped_skeleton, quadruped_template
 from ats_sim.reconstruction.limbs import Limb, limb_mesh
 from tests.agent_scene import FakeVideo, box, film
 

@@ -12,7 +12,7 @@ from ats_sim.geometry import look_at, rigid, yaw_matrix
 from ats_sim.home import Home, check_home
 from ats_sim.mesh import TriangleMesh
 from ats_sim.reconstruction.agent.motion import VideoMotion
-from ats_sim.reconstruction.agent.template import STAND_HEIGHT, quadruped_template
+from ats_sim.reconstruction.agent.templates.quadruped import STAND_HEIGHT, quadruped_template
 from ats_sim.reconstruction.export.home import write_home
 from ats_sim.reconstruction.export.texture import TextureOptions
 from ats_sim.reconstruction.scene.scene_map import SceneMap

@@ -9,7 +9,8 @@ pybullet = pytest.importorskip("pybullet")
 
 from ats_sim.geometry import exp_so3, quaternion_from_matrix, rigid  # noqa: E402
 from ats_sim.mesh import SkinnedMesh, TriangleMesh  # noqa: E402
-from ats_sim.reconstruction.agent.template import quadruped_template  # noqa: E402
+from ats_sim.reconstruction.agent.templates.human import human_template  # noqa: E402
+from ats_sim.reconstruction.agent.templates.quadruped import quadruped_template  # noqa: E402
 from ats_sim.reconstruction.export.urdf import capsules, write_urdf  # noqa: E402
 from ats_sim.rig import read_rig  # noqa: E402
 from ats_sim.skeleton import Skeleton  # noqa: E402
@@ -29,7 +30,7 @@ def turned_body() -> SkinnedMesh:
     return SkinnedMesh(mesh, np.column_stack([joints, 0 * joints, 0 * joints, 0 * joints]), weights, skeleton)
 
 
-@pytest.mark.parametrize("make", [quadruped_template, turned_body])
+@pytest.mark.parametrize("make", [quadruped_template, human_template, turned_body])
 def test_physics_engine_agrees_with_the_skeleton(tmp_path: Path, make: object) -> None:
     skinned = make()  # type: ignore[operator]
     write_urdf(tmp_path / "agent.urdf", skinned)
@@ -71,3 +72,8 @@ def test_masses_and_sizes_are_an_animal_s() -> None:
     assert 1.0 < sum(shape.mass for shape in shapes) < 8.0
     assert max(shape.radius for shape in shapes) < 0.09
     assert all(shape.radius > 0 and shape.length > 0 for shape in shapes)
+
+
+def test_masses_are_a_person_s() -> None:
+    # Capsules are fatter than what they stand for here and thinner there; 1.70 m weigh 50 to 90 kg.
+    assert 50.0 < sum(shape.mass for shape in capsules(human_template())) < 90.0

@@ -13,7 +13,7 @@ from test_export_urdf import turned_body  # noqa: E402
 from ats_sim.geometry import exp_so3  # noqa: E402
 from ats_sim.home import Home  # noqa: E402
 from ats_sim.mesh import SkinnedMesh  # noqa: E402
-from ats_sim.reconstruction.agent.template import quadruped_template  # noqa: E402
+from ats_sim.reconstruction.agent.templates.quadruped import quadruped_template  # noqa: E402
 from ats_sim.reconstruction.export.srdf import capsule_gaps, write_srdf  # noqa: E402
 from ats_sim.reconstruction.export.urdf import Capsule, capsules, write_urdf  # noqa: E402
 from ats_sim.reconstruction.export.urdf_hinges import capsule_inertia, hinge_angles, write_hinge_urdf  # noqa: E402

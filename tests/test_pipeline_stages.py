@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +125,12 @@ def test_a_second_run_keeps_what_did_not_change(
     for name in ("_register", "_fuse", "_renders"):
         monkeypatch.setattr(pipeline, name, lambda *_, name=name: ran.append(name))
     monkeypatch.setattr(pipeline, "_agent", true_agent)
-    monkeypatch.setattr(pipeline, "_home", no_home)
+    monkeypatch.setattr(pipeline, "_home", lambda *rest: (ran.append("_home"), no_home(*rest)))
     reconstruct(capture, done[0], FAST)
     assert ran == []
+    reconstruct(capture, done[0], replace(FAST, agent_body="human"))
+    assert ran == ["_home", "_renders"]  # the agent was fitted anew, and what stands on it
+    ran.clear()
     reconstruct(capture, done[0], ReconstructConfig(preset="fast", voxel_size=0.055, renders=True))
     assert ran[:2] == ["_register", "_fuse"]
 
@@ -178,3 +182,8 @@ def test_a_picture_that_breaks_off_is_named_and_nothing_is_left(capture: Path, t
 def test_absurd_settings_are_refused(voxel_size: float) -> None:
     with pytest.raises(ConfigError, match="voxel_size"):
         ReconstructConfig(voxel_size=voxel_size)
+
+
+def test_an_unknown_body_is_refused() -> None:
+    with pytest.raises(ConfigError, match="agent_body 'octopus': there is quadruped"):
+        ReconstructConfig(agent_body="octopus")  # type: ignore[arg-type]

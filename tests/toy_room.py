@@ -9,7 +9,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.geometry import Intrinsics, exp_so3, inverse, look_at, rigid, yaw_matrix
 from ats_sim.mesh import TriangleMesh, merge
-from ats_sim.reconstruction.capture.writer import CaptureWriter
+from ats_sim.reconstruction.capture.writer import CaptureWriter, VideoWriter
 from ats_sim.reconstruction.scene.raycast import Raycaster
 
 CAMERA = Intrinsics.from_fov(np.radians(60.0), 160, 120)
@@ -104,6 +104,33 @@ def write_capture(
     return folder
 
 
+def write_wheeled_capture(folder: Path, frames: int = 41) -> Path:
+    """A capture of one video in which the box drives round a bend, nose first, and the camera keeps it in view."""
+    home, writer = room(), CaptureWriter(folder, quality=97)
+    caster = Raycaster(home)
+    with writer.recording("walkthrough", CAMERA, 5.0) as video:
+        for i, T in enumerate(walk(30, 1)):
+            depth, _, rgb = caster.render(CAMERA, T)
+            video.add(i / 5.0, rgb, depth, T_world_camera=T)
+    angle, height = 0.5 + 0.08 * np.arange(frames), np.full(frames, FLOOR + 0.12)
+    places = np.stack([2.3 + 0.7 * np.cos(angle), 1.7 + 0.6 * np.sin(angle), height], axis=-1)
+    roots = rigid(yaw_matrix(np.arctan2(0.6 * np.cos(angle), -0.7 * np.sin(angle))), places)
+    eyes = np.linspace([1.0, 0.9, FLOOR + 1.4], [1.6, 0.7, FLOOR + 1.4], frames)
+    cameras = look_at(eyes, places + [0.0, 0.0, 0.25])
+    reported, masks, depths = drifting(cameras, 20), [], []
+    with writer.recording("v00", CAMERA, 5.0, pose_source="odometry") as video:
+        for i, T in enumerate(cameras):
+            depth, _, rgb = caster.render(CAMERA, T)
+            near, _, paint = Raycaster(agent_mesh(np.zeros(3)).transformed(roots[i])).render(CAMERA, T)
+            masks.append((near > 0) & ((near < depth) | (depth == 0)))
+            depths.append(np.where(masks[-1], near, depth))
+            shown = np.where(masks[-1][..., None], paint, rgb).astype(np.uint8)
+            video.add(i / 5.0, shown, depths[-1], T_world_camera=reported[i], mask=masks[-1])
+        _write_truth(video, cameras, roots, masks, depths)
+    writer.finish(walkthrough="walkthrough", videos=["v00"], provenance="toy room")
+    return folder
+
+
 def _write_video(
     writer: CaptureWriter, name: str, where: TriangleMesh, index: int, odometry: bool, frames: int
 ) -> None:
@@ -123,17 +150,22 @@ def _write_video(
             depths.append(depth)
             masks.append(mask)
             roots.append(rigid(np.eye(3), place))
-        video.ground_truth(
-            T_world_camera=cameras,
-            T_world_root=np.stack(roots),
-            agent_mask=np.stack(masks),
-            depth=np.stack(depths).astype(np.float32),
-            joint_rotations=np.zeros((frames, 1, 3)),
-            joint_rest=np.eye(4)[None],
-            joint_parents=np.array([-1]),
-            joint_names=np.array(["root"]),
-            joint_positions=np.stack(roots)[:, None, :3, 3],
-        )
+        _write_truth(video, cameras, np.stack(roots), masks, depths)
+
+
+def _write_truth(video: VideoWriter, cameras: Array, roots: Array, masks: list[Array], depths: list[Array]) -> None:
+    """What is known of a video with a rigid box in it."""
+    video.ground_truth(
+        T_world_camera=cameras,
+        T_world_root=roots,
+        agent_mask=np.stack(masks),
+        depth=np.stack(depths).astype(np.float32),
+        joint_rotations=np.zeros((len(roots), 1, 3)),
+        joint_rest=np.eye(4)[None],
+        joint_parents=np.array([-1]),
+        joint_names=np.array(["root"]),
+        joint_positions=roots[:, None, :3, 3],
+    )
 
 
 def pose_errors(estimated: Array, true: Array) -> tuple[Array, Array]:

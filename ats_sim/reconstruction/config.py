@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from ats_sim.errors import ConfigError
 
 Preset = Literal["fast", "default", "full"]
+AgentBody = Literal["quadruped", "human", "bones"]
 Hypothesis = Literal["keypoints", "geometry", "neural", "regression"]
 
 
@@ -41,6 +42,9 @@ class ReconstructConfig:
     rendering of scene and animal together (minutes)."""
     masks: bool = True
     """Use the capture's agent masks. Without them the agent is what stands in the scene's free space."""
+    agent_body: AgentBody = "quadruped"
+    """What is fitted to the agent: a quadruped's skeleton (25 joints beside the root), a human's (18), or, for anything
+    else (a robot, a bird, a toy), a few loose bones about whatever shape is seen, which faces where it goes."""
     device: str = "cpu"
     """Torch device of the steps that use torch."""
     workers: int = 2
@@ -80,6 +84,8 @@ class ReconstructConfig:
             raise ConfigError(f"voxel_size {self.voxel_size} m is outside [0.01, 0.2]; 0.03 to 0.05 suits a flat")
         if not 64 <= self.texture_size <= 8192:
             raise ConfigError(f"texture_size {self.texture_size} is outside [64, 8192]; 2048 suits a flat")
+        if self.agent_body not in get_args(AgentBody):
+            raise ConfigError(f"agent_body {self.agent_body!r}: there is {', '.join(get_args(AgentBody))}")
         if not self.generators:
             raise ConfigError("no hypotheses are left to place videos by; ablate fewer of them")
         for name in ("max_keyframes", "max_fused_frames", "workers"):

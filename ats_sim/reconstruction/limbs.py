@@ -36,6 +36,13 @@ class Limb:
     """Radius of the second sphere, metres."""
 
 
+def mirrored(limb: Limb) -> Limb:
+    """The same limb on the right of a body, for one on its left: its frames are parallel to the root's at rest."""
+    (ax, ay, az), (bx, by, bz) = limb.start, limb.end
+    name = limb.joint.replace("left_", "right_")
+    return Limb(name, (ax, -ay, az), (bx, -by, bz), limb.radius_start, limb.radius_end)
+
+
 def round_cone_distance(points: Array, start: Array, end: Array, radius_start: float, radius_end: float) -> Array:
     """Signed distance (...,) of `points` (..., 3) to the hull of two spheres; negative inside.
 

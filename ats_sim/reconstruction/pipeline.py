@@ -75,7 +75,7 @@ def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Sta
     stages.run("fuse", made_with, fused, lambda: _fuse(opened, output, settings))
     stages.run(
         "agent",
-        {"version": AGENT_VERSION, **_keys(settings, "device", "agent")},
+        {"version": AGENT_VERSION, **_keys(settings, "agent", "agent_body", "device")},
         ["motion.npz", "agent.glb", "agent_skeleton.json"],
         lambda: _agent(opened, output, settings),
     )

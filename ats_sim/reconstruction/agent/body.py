@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ats_sim.arrays import Array
 from ats_sim.mesh import SkinnedMesh, TriangleMesh
-from ats_sim.reconstruction.agent.template import Shape
+from ats_sim.reconstruction.agent.template import JointPriors, Shape
 from ats_sim.skeleton import Skeleton
 
 
@@ -31,8 +31,11 @@ class RestBody:
 class TorchBody:
     """Linear-blend skinning of the template, batched over frames. Joint frames are parallel to the root's at rest."""
 
-    def __init__(self, template: SkinnedMesh, device: str = "cpu") -> None:
+    def __init__(self, template: SkinnedMesh, device: str = "cpu", priors: JointPriors | None = None) -> None:
         skeleton = template.skeleton
+        priors = priors or JointPriors.alike(skeleton.num_joints)
+        self.stiffness = _tensor(priors.stiffness, device)
+        self.one_way = _tensor(priors.one_way, device) if priors.one_way.any() else None
         self.template = template
         self.device = device
         self.parents = skeleton.joint_parents.tolist()
@@ -136,7 +139,11 @@ def _bone_axes(skeleton: Skeleton) -> Array:
         children = np.flatnonzero(skeleton.joint_parents == joint)
         offset = skeleton.joint_rest[children[0] if len(children) else joint, :3, 3]
         axes[joint] = offset / max(float(np.linalg.norm(offset)), 1e-9)
-    axes[skeleton.joint_names.index("head")] = [1.0, 0.0, 0.0]
+    if "head" in skeleton.joint_names:
+        head = skeleton.joint_names.index("head")
+        forward, _, up = skeleton.rest_transforms[head, :3, 3]
+        # Carried before the trunk it points forward, however its neck runs; carried above it, it points up.
+        axes[head] = [1.0, 0.0, 0.0] if forward > up else [0.0, 0.0, 1.0]
     return axes
 
 

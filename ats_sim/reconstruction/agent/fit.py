@@ -33,7 +33,9 @@ class FitWeights:
     outside: float = 0.5
     """Distance by which visible vertices leave the mask."""
     joint_magnitude: float = 0.0006
-    """Squared joint angles; twist and spread cost four times as much as bending."""
+    """Squared joint angles, each by how stiff the body's joints are about that axis."""
+    one_way: float = 0.02
+    """Squared angle by which a hinge, such as a knee, is bent the wrong way."""
     joint_motion: float = 0.004
     """Squared change of joint angles between frames, per 0.1 s."""
     root_acceleration: float = 1.0
@@ -45,7 +47,7 @@ class FitWeights:
     floor: float = 2.0
     """Depth of vertices below what the agent stands on."""
     ground: float = 0.3
-    """Gap between the lowest paw and what the agent stands on, clamped at 0.1 m (it may leap)."""
+    """Gap between the lowest vertex and what the agent stands on, clamped at 0.1 m (it may leap)."""
     scales: float = 0.2
     """Squared deviation of the joints' log scales from their mean."""
     offsets: float = 0.5
@@ -209,7 +211,7 @@ def _loss(
     gap = torch.relu(height.amin(1)).clamp(max=0.1)
     loss = w.plane * mean(plane.clamp(max=0.1).mean(1)) + w.point * mean(point.clamp(max=0.3).mean(1))
     loss = loss + w.outside * mean(_outside(vertices, frames)) + w.floor * below.mean() + w.ground * mean(gap)
-    loss = loss + _priors(poses, frames, w)
+    loss = loss + _priors(body, poses, frames, w)
     spread = scales - scales.mean()
     loss = loss + w.scales * ((spread**2).mean() + (girths**2).mean())
     loss = loss + w.offsets * (offsets**2).mean() + w.offset_smoothness * ((body.neighbours @ offsets) ** 2).mean()
@@ -243,9 +245,11 @@ def _outside(vertices: Tensor, frames: Frames) -> Tensor:
     return (angle * depth.detach()).clamp(max=0.3).mean(1)
 
 
-def _priors(poses: Poses, frames: Frames, w: FitWeights) -> Tensor:
-    axes = torch.tensor([4.0, 1.0, 4.0], device=poses.joints.device)
-    loss = w.joint_magnitude * (axes * poses.joints**2).sum(-1).sum(-1).mean()
+def _priors(body: TorchBody, poses: Poses, frames: Frames, w: FitWeights) -> Tensor:
+    loss = w.joint_magnitude * (body.stiffness * poses.joints**2).sum(-1).sum(-1).mean()
+    if body.one_way is not None:
+        wrong = torch.relu(-body.one_way * poses.joints[..., 1])
+        loss = loss + w.one_way * (wrong**2).sum(-1).mean()
     loss = loss + w.tilt * (poses.tilt**2).sum(-1).mean()
     if len(frames.step) == 0:
         return loss

@@ -22,6 +22,7 @@ from ats_sim.reconstruction.agent.outline import outlined
 from ats_sim.reconstruction.agent.shape import PosedFrames
 
 VOXEL = 0.006
+"""Metres, for a body of a cat's size; this and the next two grow with the grain."""
 REACH = 0.045
 """Metres around the template in which the surface is looked for."""
 TRUNCATION = 0.012
@@ -44,6 +45,10 @@ SAMPLES = 20000
 class _Band:
     """Voxels around a rest surface, with the skin of the surface next to them."""
 
+    voxel: float
+    """Metres."""
+    truncation: float
+    """Metres."""
     origin: Array
     """(3,) place of voxel 0, 0, 0, root frame; the grid is symmetric about y = 0."""
     shape: tuple[int, int, int]
@@ -58,14 +63,18 @@ class _Band:
     """(N,) signed distance from the template, metres."""
 
 
-def fused_body(skinned: SkinnedMesh, parts: Sequence[PosedFrames]) -> SkinnedMesh:
+def fused_body(
+    skinned: SkinnedMesh, parts: Sequence[PosedFrames], *, grain: float = 1.0, symmetric: bool = True
+) -> SkinnedMesh:
     """The body with the surface that the frames agree on, its skeleton as it was.
 
     Args:
         skinned: The fitted template.
         parts: Fitted frames of every video.
+        grain: How much coarser than a cat's its surface is found, and how much farther from the template.
+        symmetric: Whether what is seen of the left holds for the right.
     """
-    band = _band(skinned)
+    band = _band(skinned, grain)
     total, weight = np.zeros(len(band.index)), np.zeros(len(band.index))
     count = sum(len(part.frames) for part in parts)
     for part in parts:
@@ -74,30 +83,39 @@ def fused_body(skinned: SkinnedMesh, parts: Sequence[PosedFrames]) -> SkinnedMes
             value, says = _frame_votes(skinned, band, part, int(k))
             total += says * value
             weight += says
-    total, weight = total + _mirrored(band, total), weight + _mirrored(band, weight)
+    if symmetric:
+        total, weight = total + _mirrored(band, total), weight + _mirrored(band, weight)
     prior = PRIOR + np.where(band.distance < 0.0, KEPT, 0.0) * weight
-    field = (total + prior * np.clip(band.distance / TRUNCATION, -1.0, 1.0)) / (weight + prior)
+    field = (total + prior * np.clip(band.distance / band.truncation, -1.0, 1.0)) / (weight + prior)
     held = partial(_held_as, skinned)
-    return outlined(_volume(band, field), band.origin, VOXEL, skinned.skeleton, held)
+    return outlined(_volume(band, field), band.origin, band.voxel, skinned.skeleton, held)
 
 
-def _band(skinned: SkinnedMesh) -> _Band:
+def _band(skinned: SkinnedMesh, grain: float) -> _Band:
     from scipy.spatial import cKDTree
 
+    voxel, reach = VOXEL * grain, REACH * grain
     places, normals, skin = _sampled(skinned)
-    low, high = places.min(axis=0) - REACH, places.max(axis=0) + REACH
-    side = int(np.ceil(max(-low[1], high[1]) / VOXEL))
-    origin = np.array([low[0], -side * VOXEL, low[2]])
-    shape = tuple(np.ceil((np.array([high[0], side * VOXEL, high[2]]) - origin) / VOXEL).astype(int) + 1)
-    axes = [origin[axis] + VOXEL * np.arange(shape[axis]) for axis in range(3)]
+    low, high = places.min(axis=0) - reach, places.max(axis=0) + reach
+    side = int(np.ceil(max(-low[1], high[1]) / voxel))
+    origin = np.array([low[0], -side * voxel, low[2]])
+    shape = tuple(np.ceil((np.array([high[0], side * voxel, high[2]]) - origin) / voxel).astype(int) + 1)
+    axes = [origin[axis] + voxel * np.arange(shape[axis]) for axis in range(3)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    away, index = cKDTree(places).query(grid, distance_upper_bound=REACH)
+    away, index = cKDTree(places).query(grid, distance_upper_bound=reach)
     near = np.isfinite(np.asarray(away))
     grid, away, nearest = grid[near], np.asarray(away)[near], np.asarray(index)[near]
     outside = np.einsum("ij,ij->i", grid - places[nearest], normals[nearest]) > 0.0
     distance = np.where(outside, away, -away)
     return _Band(
-        origin, (shape[0], shape[1], shape[2]), np.flatnonzero(near), grid.astype(np.float32), skin[nearest], distance
+        voxel,
+        TRUNCATION * grain,
+        origin,
+        (shape[0], shape[1], shape[2]),
+        np.flatnonzero(near),
+        grid.astype(np.float32),
+        skin[nearest],
+        distance,
     )
 
 
@@ -129,10 +147,10 @@ def _frame_votes(skinned: SkinnedMesh, band: _Band, part: PosedFrames, k: int) -
     mask, depth = part.masks[frame], part.video.depth(frame)
     on_it = mask[row, column]
     measured = smoothed_depth(mask, depth)[row, column]
-    before = (measured - z) / TRUNCATION
+    before = (measured - z) / band.truncation
     # What stands in front of the animal hides whether it goes on behind.
     is_free = ~mask & ((depth == 0.0) | (depth > np.median(depth[mask & (depth > 0)]) - 0.3))
-    beside = ndimage.distance_transform_edt(~mask)[row, column] * z / lens.fl_x / TRUNCATION
+    beside = ndimage.distance_transform_edt(~mask)[row, column] * z / lens.fl_x / band.truncation
     value = np.where(on_it, before, beside)
     known &= np.where(on_it, (measured > 0.0) & (before > -BEHIND), is_free[row, column])
     return np.clip(value, -1.0, 1.0), known * np.where(value > 0.0, OUTSIDE, 1.0)

@@ -23,8 +23,8 @@ FIELD_MARGIN = 0.35
 """How far the field reaches beyond the mask's box, in sizes of the box."""
 FLYING = 0.05
 """Pixels farther than this from the median of those around them are flying, metres."""
-EDGE_REACH = 0.6
-"""Points farther than this from the median along the view are flying pixels, metres."""
+DEEPEST = 1.2
+"""Twice the metres from the median along the view beyond which points are flying pixels: no animal is longer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +72,7 @@ def gather(
     T_world_camera: Array,
     rng: np.random.Generator,
     points_per_frame: int = 160,
+    deepest: float = DEEPEST,
 ) -> Sightings:
     """Collect the evidence of a video.
 
@@ -82,6 +83,8 @@ def gather(
         T_world_camera: (N, 4, 4) cameras of all frames.
         rng: Draws which pixels become points.
         points_per_frame: P.
+        deepest: The agent's greatest size, metres; what lies farther behind or before its middle than half of it is
+            something else.
     """
     points = np.zeros((len(frames), points_per_frame, 3), dtype=np.float32)
     fields = np.zeros((len(frames), FIELD_SIZE, FIELD_SIZE), dtype=np.float32)
@@ -93,7 +96,7 @@ def gather(
             continue
         depth = video.depth(int(frame))
         smooth = smoothed_depth(mask, depth)
-        pixels = _clean_pixels(mask, depth, smooth)
+        pixels = _clean_pixels(mask, depth, smooth, 0.5 * deepest)
         if len(pixels) < MIN_DEPTH_PIXELS:
             continue
         cloud = _unprojected(pixels, smooth, video.intrinsics)
@@ -104,7 +107,7 @@ def gather(
     return Sightings(video.name, frames, video.times[frames], seen, points, poses, lens, fields)
 
 
-def _clean_pixels(mask: Array, depth: Array, smooth: Array) -> Array:
+def _clean_pixels(mask: Array, depth: Array, smooth: Array, reach: float) -> Array:
     """Pixels (M, 2) of the mask with a trustworthy depth: on the surface that their neighbours lie on, which flying
     pixels between the agent and what is behind it do not, and not far from the rest of it.
 
@@ -114,7 +117,7 @@ def _clean_pixels(mask: Array, depth: Array, smooth: Array) -> Array:
     if not known.any():
         return np.zeros((0, 2), dtype=np.int64)
     middle = float(np.median(depth[known]))
-    return np.argwhere(known & (np.abs(depth - smooth) < FLYING) & (np.abs(depth - middle) < EDGE_REACH))
+    return np.argwhere(known & (np.abs(depth - smooth) < FLYING) & (np.abs(depth - middle) < reach))
 
 
 def smoothed_depth(mask: Array, depth: Array) -> Array:

@@ -17,19 +17,21 @@ from ats_sim.mesh import SkinnedMesh
 from ats_sim.progress import steps
 from ats_sim.reconstruction.agent.body import TorchBody, shaped
 from ats_sim.reconstruction.agent.contacts import foot_contacts
+from ats_sim.reconstruction.agent.field.config import AgentFieldConfig, agent_field_config
 from ats_sim.reconstruction.agent.fit import fit, frames_of, result, start_poses
 from ats_sim.reconstruction.agent.fit_motion import MotionJob, fit_motions
 from ats_sim.reconstruction.agent.fusion import fused_body
 from ats_sim.reconstruction.agent.motion import VideoMotion, on_clock
 from ats_sim.reconstruction.agent.observations import Sightings, chosen_frames, gather
-from ats_sim.reconstruction.agent.postures import QUADRUPED, STANDING, Posture
+from ats_sim.reconstruction.agent.posture import STANDING, Posture
 from ats_sim.reconstruction.agent.root_track import best_scale, track_root
 from ats_sim.reconstruction.agent.segmentation import segment_video
 from ats_sim.reconstruction.agent.shape import PosedFrames, colored
 from ats_sim.reconstruction.agent.storage import AgentReconstruction
 from ats_sim.reconstruction.agent.support import support_heights
 from ats_sim.reconstruction.agent.telling_windows import telling_windows
-from ats_sim.reconstruction.agent.template import Shape, neutral_shape, quadruped_template
+from ats_sim.reconstruction.agent.template import Shape, Template, neutral_shape
+from ats_sim.reconstruction.agent.templates.plans import PLANS
 from ats_sim.reconstruction.processes import side_by_side
 from ats_sim.reconstruction.scene.raycast import Raycaster
 
@@ -74,8 +76,8 @@ def reconstruct_agent(
         capture: The recordings.
         cameras: Registered cameras; videos that were not accepted are left out.
         scene: The static scene.
-        config: preset sets the effort; masks whether given masks are used; agent whether a neural field is trained;
-            device where torch runs.
+        config: preset sets the effort; agent_body the template; masks whether given masks are used; agent whether a
+            neural field is trained; device where torch runs.
         output: The reconstruction's folder.
         cache: Where training of a field keeps its state, if it is to go on after a stop.
 
@@ -90,13 +92,17 @@ def reconstruct_agent(
             f"{capture.folder}: the agent was found in none of {len(evidence)} registered videos; "
             "give masks, or check that the walkthrough shows the home without the agent"
         )
-    body = TorchBody(quadruped_template(), config.device)
-    shape, fitted, residual = _fit_all(body, found, caster, scene.floor_height, config)
+    template = PLANS[config.agent_body].template([one.sightings for one in found])
+    body = TorchBody(template.mesh, config.device, template.joints)
+    shape, fitted, residual = _fit_all(body, template, found, caster, scene.floor_height, config)
     parts = [_posed(one, fitted[one.video.name]) for one in found]
-    skinned = colored(fused_body(shaped(body, shape), parts), parts)
+    whole = fused_body(shaped(body, shape), parts, grain=template.grain, symmetric=template.symmetric)
+    skinned = colored(whole, parts)
     tensors: dict[str, Array] = {}
     if config.agent == "neural":
-        skinned, fitted, tensors = _refined(found, fitted, skinned, scene, caster, config, cache)
+        skinned, fitted, tensors = _refined(
+            found, fitted, skinned, scene, caster, config, cache, symmetric=template.symmetric
+        )
     motions = {}
     for one in evidence:
         motion = _motion(one, fitted.get(one.video.name), skinned)
@@ -132,30 +138,34 @@ def _look(
 ) -> _Evidence:
     """Masks and sightings of one video."""
     index, video, registered = job
+    plan = PLANS[config.agent_body]
     frames = chosen_frames(registered.times, registered.registered)
     cameras = registered.T_world_camera
     if config.masks and video.has_masks:
         masks = {int(frame): mask for frame in frames if (mask := video.mask(int(frame))) is not None}
     else:
-        masks = segment_video(video, frames, cameras, caster, scene.volume, scene.floor_height)
+        masks = segment_video(video, frames, cameras, caster, scene.volume, scene.floor_height, plan.bounds)
         _write_masks(output / "agent_masks" / video.name, masks)
     rng = np.random.default_rng([config.seed, index])
-    return _Evidence(video, registered, masks, gather(video, frames, masks, cameras, rng))
+    seen = gather(video, frames, masks, cameras, rng, points_per_frame=plan.points, deepest=plan.bounds.extent[1])
+    return _Evidence(video, registered, masks, seen)
 
 
 def _fit_all(
     body: TorchBody,
+    template: Template,
     found: list[_Evidence],
     caster: Raycaster,
     floor: float,
     config: ReconstructConfig,
 ) -> tuple[Shape, dict[str, _Fitted], float]:
     """The shared shape from the best-seen stretches, then every video's motion with that shape."""
-    template = body.template
-    scale = best_scale([one.sightings for one in found], template, np.random.default_rng(config.seed))
-    states = _starts(found, template, scale, caster, floor, config)
-    shape = _fit_shape(body, found, states, neutral_shape(template, scale), config)
-    again = _starts(found, shaped(body, shape), 1.0, caster, floor, config, QUADRUPED)
+    mesh, rng = template.mesh, np.random.default_rng(config.seed)
+    scale = best_scale([one.sightings for one in found], mesh, rng, template.sizes)
+    ground = partial(support_heights, caster=caster, floor=floor, seat=template.seat)
+    states = _starts(found, mesh, scale, ground, config)
+    shape = _fit_shape(body, found, states, neutral_shape(mesh, scale), config)
+    again = _starts(found, shaped(body, shape), 1.0, ground, config, template.postures)
     jobs = []
     for one in found:
         name, start = one.video.name, again[one.video.name]
@@ -171,8 +181,7 @@ def _starts(
     found: list[_Evidence],
     mesh: SkinnedMesh,
     scale: float,
-    caster: Raycaster,
-    floor: float,
+    ground: Callable[[Array], Array],
     config: ReconstructConfig,
     postures: Sequence[Posture] = (STANDING,),
 ) -> dict[str, _Fitted]:
@@ -183,8 +192,7 @@ def _starts(
         tracks = side_by_side(work, [one.sightings for one in found], config.workers)
         for one, track in zip(found, tracks, strict=True):
             roots = track.T_world_root
-            support = support_heights(roots[:, :3, 3], caster, floor)
-            starts[one.video.name] = _Fitted(roots, track.joint_rotations, support)
+            starts[one.video.name] = _Fitted(roots, track.joint_rotations, ground(roots[:, :3, 3]))
             bar.advance(len(roots))
     return starts
 
@@ -221,12 +229,11 @@ def _refined(
     skinned: SkinnedMesh,
     scene: SceneMap,
     caster: Raycaster,
-    config: ReconstructConfig,
+    options: AgentFieldConfig,
     cache: Path | None,
 ) -> tuple[SkinnedMesh, dict[str, _Fitted], dict[str, Array]]:
     """Body and motion as a neural field has them after training, and the field's tensors."""
     from ats_sim.reconstruction.agent.field.build import FittedVideo, build_neural_agent
-    from ats_sim.reconstruction.agent.field.config import agent_field_config
     from ats_sim.reconstruction.agent.field.scene import Surroundings
 
     videos = []
@@ -236,9 +243,9 @@ def _refined(
         videos.append(
             FittedVideo(one.sightings.time, one.sightings.seen, state.T_world_root, state.joint_rotations, shown)
         )
-    options = agent_field_config(config.preset, seed=config.seed, device=config.device)
+    options = agent_field_config(config.preset, symmetric=symmetric, seed=config.seed, device=config.device)
     checkpoint = None if cache is None else cache / "agent_field.safetensors"
-    around = Surroundings(scene.volume, device=config.device)
+    around = Surroundings(scene.volume, device=options.device)
     neural = build_neural_agent(skinned, videos, around, caster, options, checkpoint=checkpoint)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)

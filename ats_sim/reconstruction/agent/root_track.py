@@ -18,13 +18,12 @@ from ats_sim.arrays import Array
 from ats_sim.geometry import heading, inverse, rigid, transform_points, yaw_matrix
 from ats_sim.mesh import SkinnedMesh, TriangleMesh
 from ats_sim.reconstruction.agent.observations import Sightings
-from ats_sim.reconstruction.agent.postures import STANDING, Posture
+from ats_sim.reconstruction.agent.posture import STANDING, Posture
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
 HEADINGS = 32
-SCALES = (0.6, 0.75, 0.9, 1.1, 1.35, 1.65)
 CLAMP = 0.10
 SILHOUETTE_WEIGHT = 0.25
 TURN_COST = 0.010
@@ -76,10 +75,17 @@ class _Held:
         return _Held(mesh.vertices, mesh.vertex_normals(), cKDTree(mesh.vertices))
 
 
-def best_scale(sightings: list[Sightings], body: SkinnedMesh, rng: np.random.Generator, frames: int = 24) -> float:
-    """The overall size at which the standing template explains the pictures best."""
-    costs = np.zeros(len(SCALES))
-    standing = [_Held.of(body, scale) for scale in SCALES]
+def best_scale(
+    sightings: list[Sightings],
+    body: SkinnedMesh,
+    rng: np.random.Generator,
+    sizes: tuple[float, ...],
+    frames: int = 24,
+) -> float:
+    """The overall size, between the least and the greatest of `sizes`, at which the standing template explains the
+    pictures best."""
+    costs = np.zeros(len(sizes))
+    standing = [_Held.of(body, scale) for scale in sizes]
     for one in sightings:
         seen = np.flatnonzero(one.seen)
         if not len(seen):
@@ -90,12 +96,12 @@ def best_scale(sightings: list[Sightings], body: SkinnedMesh, rng: np.random.Gen
     if not costs.any():
         return 1.0
     best = int(np.argmin(costs))
-    if 0 < best < len(SCALES) - 1:
+    if 0 < best < len(sizes) - 1:
         # Parabola through the best three, in the logarithm of the scale.
-        x, y = np.log(SCALES[best - 1 : best + 2]), costs[best - 1 : best + 2]
+        x, y = np.log(sizes[best - 1 : best + 2]), costs[best - 1 : best + 2]
         a, b, _ = np.polyfit(x, y, 2)
-        return float(np.exp(np.clip(-b / (2 * a), x[0], x[2]))) if a > 0 else SCALES[best]
-    return SCALES[best]
+        return float(np.exp(np.clip(-b / (2 * a), x[0], x[2]))) if a > 0 else sizes[best]
+    return sizes[best]
 
 
 def track_root(
@@ -120,7 +126,7 @@ def track_root(
     places = np.zeros((*cost.shape, 3))
     if not len(seen):
         return RootTrack(np.tile(np.eye(4), (count, 1, 1)), np.repeat(joints[:1], count, axis=0), cost)
-    velocity = _velocity(one.time[seen], np.median(one.points[seen], axis=1))
+    velocity = travel_velocity(one.time[seen], np.median(one.points[seen], axis=1))
     resting = np.linalg.norm(velocity, axis=1) < REST_FASTEST
     for index, posture in enumerate(postures):
         held = _Held.of(body, scale, posture)
@@ -183,8 +189,8 @@ def _outside(one: Sightings, frame: int, vertices: Array, turns: Array, places: 
     return np.asarray(np.minimum(away, CLAMP).mean(1))
 
 
-def _velocity(time: Array, places: Array) -> Array:
-    """Horizontal velocity (K, 2) from places, by a local line fit."""
+def travel_velocity(time: Array, places: Array) -> Array:
+    """Horizontal velocity (K, 2), m/s, at times (K,) from places (K, 3), by a local line fit."""
     apart = time[None, :] - time[:, None]
     weight = np.exp(-0.5 * (apart / SMOOTHING) ** 2)
     weight /= weight.sum(1, keepdims=True)

@@ -27,21 +27,27 @@ WEAK = 0.018
 """The same to belong to a blob that has started: feet stand close to the floor."""
 REACH = 0.08
 """Weak pixels join strong ones no farther away than this, metres across the picture."""
-SIZE = (0.15, 1.2)
-"""Extent of an animal, metres."""
 MIN_PIXELS, MIN_SHARE = 12, 1.5e-4
 """A blob has at least so many pixels, and at least this share of the picture's."""
 MAX_SPEED = 3.0
 """Metres per second."""
-HEADROOM = 1.2
-"""An animal's middle is no higher above the floor than this, metres (it may be on a table)."""
-FRAGMENT_REACH = 0.35
-"""A piece of the animal lies no farther from the rest of it, metres."""
 MOVES = 0.5
 """Share of other frames that see a moving thing's place empty."""
 STATIC = 0.25
 """A blob whose place is seen empty in a smaller share of the other frames counts as furniture."""
 CELL = 0.1
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a blob must be like to be the agent."""
+
+    extent: tuple[float, float] = (0.15, 1.2)
+    """Least and greatest size of what is seen of it, metres."""
+    headroom: float = 1.2
+    """Its middle is no higher above the floor than this, metres (an animal may be on a table)."""
+    reach: float = 0.35
+    """A piece of it that something cuts off lies no farther from the rest, metres."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +64,13 @@ class Blob:
 
 
 def segment_video(
-    video: Video, frames: Array, T_world_camera: Array, mesh_caster: Raycaster, volume: TsdfVolume, floor: float
+    video: Video,
+    frames: Array,
+    T_world_camera: Array,
+    mesh_caster: Raycaster,
+    volume: TsdfVolume,
+    floor: float,
+    bounds: Bounds = Bounds(),
 ) -> dict[int, Array]:
     """Masks (H, W) bool of the agent by frame number, for the frames where it was found.
 
@@ -69,19 +81,20 @@ def segment_video(
         mesh_caster: The static scene.
         volume: Its distance volume, which knows where space was seen empty.
         floor: World height of the floor, metres.
+        bounds: What it may look like.
     """
     blobs: list[list[Blob]] = []
     depths: list[Array] = []
     for frame in track(frames, f"agent in {video.name}"):
         depth = video.depth(int(frame))
         scene, _ = mesh_caster.depth(video.intrinsics, T_world_camera[frame])
-        found = find_blobs(int(frame), depth, scene, video.intrinsics, T_world_camera[frame], volume, floor)
+        found = find_blobs(int(frame), depth, scene, video.intrinsics, T_world_camera[frame], volume, floor, bounds)
         blobs.append(found)
         depths.append(depth[::4, ::4])
     scores = _scores(blobs, depths, video.intrinsics, T_world_camera[frames])
     chosen = link(blobs, scores, video.times[frames])
     return {
-        blob.frame: blob.mask | _fragments(blob, found, score)
+        blob.frame: blob.mask | _fragments(blob, found, score, bounds.reach)
         for blob, found, score in zip(chosen, blobs, scores, strict=True)
         if blob is not None
     }
@@ -95,8 +108,9 @@ def find_blobs(
     T_world_camera: Array,
     volume: TsdfVolume,
     floor: float,
+    bounds: Bounds = Bounds(),
 ) -> list[Blob]:
-    """Animal-sized blobs of one frame; `depth` and `scene_depth` (H, W) metres, 0 = unknown."""
+    """Blobs of one frame that may be the agent; `depth` and `scene_depth` (H, W) metres, 0 = unknown."""
     from scipy import ndimage
 
     clear, unseen = clearance(depth, scene_depth, intrinsics, T_world_camera, volume)
@@ -105,7 +119,7 @@ def find_blobs(
     return [
         blob
         for mask in _grown(strong, may_join, depth, intrinsics.fl_x)
-        if (blob := _as_blob(frame, mask, depth, intrinsics, T_world_camera, floor)) is not None
+        if (blob := _as_blob(frame, mask, depth, intrinsics, T_world_camera, floor, bounds)) is not None
     ]
 
 
@@ -165,7 +179,13 @@ def _joined(core: Array, may_join: Array, depth: Array, reach: float) -> Array:
 
 
 def _as_blob(
-    frame: int, mask: Array, depth: Array, intrinsics: Intrinsics, T_world_camera: Array, floor: float
+    frame: int,
+    mask: Array,
+    depth: Array,
+    intrinsics: Intrinsics,
+    T_world_camera: Array,
+    floor: float,
+    bounds: Bounds,
 ) -> Blob | None:
     valid = mask & (depth > 0)
     if valid.sum() < _least(depth):
@@ -174,7 +194,8 @@ def _as_blob(
     low, high = np.percentile(points, [3, 97], axis=0)
     centre = np.median(points, axis=0)
     extent = float((high - low).max())
-    if not SIZE[0] <= extent <= SIZE[1] or not -0.2 < centre[2] - floor < HEADROOM:
+    least, most = bounds.extent
+    if not least <= extent <= most or not -0.2 < centre[2] - floor < bounds.headroom:
         return None
     return Blob(frame, mask, centre, np.unique(np.floor(points / CELL).astype(np.int64), axis=0))
 
@@ -207,12 +228,12 @@ def _seen_through(points: Array, depth: Array, intrinsics: Intrinsics, T_world_c
     return np.asarray(inside & (seen > z + 0.12))
 
 
-def _fragments(chosen: Blob, others: list[Blob], scores: Array) -> Array:
+def _fragments(chosen: Blob, others: list[Blob], scores: Array, reach: float) -> Array:
     """Mask of the blobs close to the chosen one whose space is as empty at other times: the rest of a body that
     something thin cuts in two."""
     mask = np.zeros_like(chosen.mask)
     for blob, score in zip(others, scores, strict=True):
-        if blob is not chosen and score > MOVES and np.linalg.norm(blob.centre - chosen.centre) < FRAGMENT_REACH:
+        if blob is not chosen and score > MOVES and np.linalg.norm(blob.centre - chosen.centre) < reach:
             mask |= blob.mask
     return mask
 

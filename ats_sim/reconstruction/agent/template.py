@@ -1,8 +1,4 @@
-"""A generic quadruped that the fit bends into the recorded animal.
-
-Proportions lie between those of cats, foxes and small dogs; nothing here knows a particular animal. Sizes adapt by one
-scale per joint, which stretches that joint's limb and the offsets of its children.
-"""
+"""What the fit starts from: a body that is only roughly right, and how one agent differs from it."""
 
 from __future__ import annotations
 
@@ -12,42 +8,15 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.mesh import SkinnedMesh
-from ats_sim.reconstruction.limbs import Limb, limb_mesh
-from ats_sim.skeleton import QUADRUPED_NAMES, QUADRUPED_PARENTS, Skeleton
+from ats_sim.reconstruction.agent.posture import STANDING, Posture
 
-Point = tuple[float, float, float]
-
-STAND_HEIGHT = 0.205
-"""Height of the unscaled template's root above the ground it stands on, metres."""
-LENGTH = 0.62
-"""Nose to tail tip of the unscaled template, metres."""
-
-_MIDLINE: dict[str, Point] = {
-    "spine1": (0.045, 0.0, 0.0),
-    "spine2": (0.100, 0.0, 0.004),
-    "spine3": (0.150, 0.0, 0.012),
-    "head": (0.218, 0.0, 0.080),
-    "tail1": (-0.150, 0.0, 0.020),
-    "tail2": (-0.197, 0.0, 0.005),
-    "tail3": (-0.244, 0.0, -0.010),
-    "tail4": (-0.291, 0.0, -0.020),
-    "tail5": (-0.338, 0.0, -0.026),
-}
-_LEFT: dict[str, Point] = {
-    "shoulder": (0.125, 0.032, 0.035),
-    "upper_arm": (0.155, 0.038, -0.028),
-    "forearm": (0.110, 0.040, -0.085),
-    "front_paw": (0.125, 0.040, -0.165),
-    "thigh": (-0.120, 0.038, 0.004),
-    "shank": (-0.080, 0.042, -0.080),
-    "hock": (-0.150, 0.042, -0.130),
-    "hind_paw": (-0.135, 0.042, -0.185),
-}
+TWIST_BEND_SPREAD = (4.0, 1.0, 4.0)
+"""Legs and trunks bend about the axis that points left, and seldom about the other two."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """How one animal differs from the template."""
+    """How one agent differs from the template."""
 
     log_scales: Array
     """(J,) natural logarithm of each joint's scale; the template's size times exp of it."""
@@ -57,60 +26,42 @@ class Shape:
     """(V,) metres that each vertex lies outside the scaled template, along its normal."""
 
 
-def quadruped_skeleton() -> Skeleton:
-    """The 26-joint tree of the unscaled template; identity rest rotations."""
-    places = {"root": np.zeros(3)} | {name: np.array(place) for name, place in _MIDLINE.items()}
-    for name, place in _LEFT.items():
-        places[f"left_{name}"] = np.array(place)
-        places[f"right_{name}"] = np.array(place) * [1, -1, 1]
-    rest = np.tile(np.eye(4), (len(QUADRUPED_NAMES), 1, 1))
-    for joint, parent in enumerate(QUADRUPED_PARENTS):
-        if parent >= 0:
-            rest[joint, :3, 3] = places[QUADRUPED_NAMES[joint]] - places[QUADRUPED_NAMES[parent]]
-    return Skeleton(QUADRUPED_NAMES, np.array(QUADRUPED_PARENTS), rest)
+@dataclass(frozen=True, eq=False)
+class JointPriors:
+    """How a body's joints like to turn. Joint frames are parallel to the root's at rest: x forward, y left, z up."""
+
+    stiffness: Array
+    """(J, 3) what a squared turn about each axis of each joint costs, relative to easy bending."""
+    one_way: Array
+    """(J,) 1 or -1 for hinges that bend that way about y and no other (knees 1, elbows -1), else 0."""
+
+    @classmethod
+    def alike(cls, joints: int, stiffness: tuple[float, float, float] = TWIST_BEND_SPREAD) -> JointPriors:
+        """The same for so many joints, none of them a hinge."""
+        return cls(np.tile(stiffness, (joints, 1)), np.zeros(joints))
 
 
-def quadruped_limbs() -> list[Limb]:
-    """Round cones of the unscaled template, in their joints' frames."""
-    middle = [
-        Limb("root", (-0.125, 0.0, -0.002), (0.045, 0.0, -0.010), 0.048, 0.052),
-        Limb("spine1", (0.0, 0.0, -0.010), (0.055, 0.0, -0.012), 0.052, 0.053),
-        Limb("spine2", (0.0, 0.0, -0.014), (0.050, 0.0, -0.010), 0.053, 0.050),
-        Limb("spine3", (-0.010, 0.0, -0.015), (0.025, 0.0, 0.000), 0.048, 0.042),
-        Limb("spine3", (0.010, 0.0, 0.010), (0.065, 0.0, 0.062), 0.040, 0.032),
-        Limb("head", (0.005, 0.0, 0.008), (0.030, 0.0, 0.002), 0.038, 0.034),
-        Limb("head", (0.030, 0.0, -0.004), (0.070, 0.0, -0.014), 0.026, 0.015),
-    ]
-    tail = [
-        Limb(f"tail{k}", (0.0, 0.0, 0.0), (-0.047, 0.0, -0.010), 0.019 - 0.002 * k, 0.017 - 0.002 * k)
-        for k in range(1, 6)
-    ]
-    left = [
-        Limb("left_shoulder", (0.0, 0.0, 0.0), (0.030, 0.006, -0.063), 0.030, 0.029),
-        Limb("left_upper_arm", (0.0, 0.0, 0.0), (-0.045, 0.002, -0.057), 0.028, 0.020),
-        Limb("left_forearm", (0.0, 0.0, 0.0), (0.015, 0.0, -0.080), 0.019, 0.013),
-        Limb("left_front_paw", (0.0, 0.0, 0.0), (0.016, 0.0, -0.026), 0.013, 0.014),
-        Limb("left_thigh", (0.0, 0.0, 0.0), (0.040, 0.004, -0.084), 0.042, 0.026),
-        Limb("left_shank", (0.0, 0.0, 0.0), (-0.070, 0.0, -0.050), 0.024, 0.015),
-        Limb("left_hock", (0.0, 0.0, 0.0), (0.015, 0.0, -0.055), 0.014, 0.012),
-        Limb("left_hind_paw", (0.0, 0.0, 0.0), (0.024, 0.0, -0.006), 0.013, 0.014),
-        Limb("head", (-0.005, 0.020, 0.035), (-0.008, 0.026, 0.062), 0.013, 0.006),
-    ]
-    return [*middle, *tail, *left, *[_mirrored(limb) for limb in left]]
+@dataclass(frozen=True, eq=False)
+class Template:
+    """A body that the fit bends and stretches into the recorded one, and what is usual for its kind."""
 
-
-def quadruped_template(faces: int = 1500) -> SkinnedMesh:
-    """The unscaled template, skinned; about half as many vertices as `faces`."""
-    return limb_mesh(quadruped_skeleton(), quadruped_limbs(), voxel=0.010, blend=0.016, faces=faces)
+    mesh: SkinnedMesh
+    """At rest, standing; joint frames are parallel to the root's."""
+    joints: JointPriors
+    """How it likes to hold itself."""
+    sizes: tuple[float, ...]
+    """Overall scales that are tried before anything else is known, rising."""
+    grain: float = 1.0
+    """How much coarser its surface may be fused than a cat's."""
+    postures: tuple[Posture, ...] = (STANDING,)
+    """How it may hold itself; the first is standing."""
+    symmetric: bool = True
+    """Whether what is seen of one side holds for the other."""
+    seat: float = 0.0
+    """Metres between the root and the surface below it, under which the agent sits there with its feet on the floor."""
 
 
 def neutral_shape(template: SkinnedMesh, scale: float = 1.0) -> Shape:
     """The template itself, scaled as a whole."""
     joints = template.skeleton.num_joints
     return Shape(np.full(joints, np.log(scale)), np.zeros(joints), np.zeros(len(template.mesh.vertices)))
-
-
-def _mirrored(limb: Limb) -> Limb:
-    (ax, ay, az), (bx, by, bz) = limb.start, limb.end
-    name = limb.joint.replace("left_", "right_")
-    return Limb(name, (ax, -ay, az), (bx, -by, bz), limb.radius_start, limb.radius_end)

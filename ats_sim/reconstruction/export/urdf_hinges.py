@@ -21,8 +21,9 @@ from ats_sim.reconstruction.export.urdf import DENSITY, Capsule, capsules, origi
 SLACK = 0.1
 """Room beyond the widest recorded angle, radians: nobody was filmed doing all it can."""
 LEAST_SPEED = 1.0
-EFFORT = 20.0
-"""Most torque, N m. The format wants a number and films hold none: this is more than a pet has."""
+EFFORT, EFFORT_PER_KG = 20.0, 3.0
+"""Most torque, N m, at least and for each kilogram of the body. The format wants a number and films hold none: the
+first is more than a pet has, the second about what a person's knee has."""
 STUB_MASS, STUB_INERTIA = 1e-3, 1e-6
 """Of the links between hinges: small beside a limb, large enough for solvers."""
 AXES = {"x": "1 0 0", "y": "0 1 0", "z": "0 0 1"}
@@ -62,6 +63,7 @@ def write_hinge_urdf(path: Path, skinned: SkinnedMesh, recorded: list[Array], st
     """
     skeleton, shapes = skinned.skeleton, capsules(skinned)
     low, high, fastest = hinge_limits(recorded, step)
+    effort = max(EFFORT, EFFORT_PER_KG * sum(shape.mass for shape in shapes))
     lines = ['<?xml version="1.0"?>', '<robot name="agent">']
     for joint, name in enumerate(skeleton.joint_names):
         lines += _link(name, shapes[joint])
@@ -80,7 +82,7 @@ def write_hinge_urdf(path: Path, skinned: SkinnedMesh, recorded: list[Array], st
                 f"    {places[k]}",
                 f'    <axis xyz="{AXES[axis]}"/>',
                 f'    <limit lower="{low[joint, k]:.4f}" upper="{high[joint, k]:.4f}" '
-                f'effort="{EFFORT:g}" velocity="{fastest[joint, k]:.2f}"/>',
+                f'effort="{effort:.3g}" velocity="{fastest[joint, k]:.2f}"/>',
                 "  </joint>",
             ]
             above = below[k]

@@ -1,4 +1,4 @@
-"""The agent at rest as a field of distance, colour and feature: the scene's field, on a body and symmetric.
+"""The agent at rest as a field of distance, colour and feature: the scene's field, on a body, and symmetric if that is.
 
 Animals are the same left and right, and seldom seen from both sides equally: distances are asked on one side only.
 Colours are not, as coats differ.
@@ -23,7 +23,7 @@ TRUNCATION = 0.03
 SAMPLES = 60_000
 
 
-class CanonicalField(SceneField):
+class SymmetricField(SceneField):
     """A scene field over the root frame whose distances are symmetric about y = 0."""
 
     def signed_distance(self, points: Tensor, embedded: Tensor | None = None) -> Tensor:
@@ -56,8 +56,8 @@ def body_volume(skinned: SkinnedMesh, voxel_size: float) -> TsdfVolume:
     return volume
 
 
-def canonical_field(volume: TsdfVolume, videos: int, features: int, config: AgentFieldConfig) -> CanonicalField:
-    """A field that begins as a body's volume."""
+def canonical_field(volume: TsdfVolume, videos: int, features: int, config: AgentFieldConfig) -> SceneField:
+    """A field over the root frame that begins as a body's volume."""
     size = FieldConfig(
         plane_cell=config.plane_cell,
         plane_channels=config.plane_channels,
@@ -67,7 +67,8 @@ def canonical_field(volume: TsdfVolume, videos: int, features: int, config: Agen
         seed=config.seed,
         device=config.device,
     )
-    return CanonicalField.from_volume(volume, videos, features, size)
+    kind = SymmetricField if config.symmetric else SceneField
+    return kind.from_volume(volume, videos, features, size)
 
 
 def _surface_samples(skinned: SkinnedMesh) -> tuple[Array, Array, Array]:

@@ -37,6 +37,8 @@ class AgentFieldConfig:
     """Units of the small networks' hidden layers."""
     relief: float = 0.008
     """Largest correction of the grid's distances by the planes."""
+    symmetric: bool = True
+    """Whether what is seen of one side's shape holds for the other."""
     sharpness: tuple[float, float] = (0.012, 0.004)
     """Width of the surface's density at the first and the last step."""
     swap: tuple[float, float] = (1.0, 0.05)
@@ -103,7 +105,7 @@ class AgentFieldConfig:
                 raise ConfigError(f"agent field: {message}")
 
 
-def agent_field_config(preset: str, *, seed: int = 0, device: str = "cpu") -> AgentFieldConfig:
+def agent_field_config(preset: str, *, symmetric: bool = True, seed: int = 0, device: str = "cpu") -> AgentFieldConfig:
     """The field of a reconstruction's preset (fast, default or full)."""
     steps = {"fast": 300, "default": 1500, "full": 6000}[preset]
-    return AgentFieldConfig(steps=steps, seed=seed, device=device)
+    return AgentFieldConfig(steps=steps, symmetric=symmetric, seed=seed, device=device)

@@ -1,8 +1,4 @@
-"""How four-legged animals rest: postures that a fit may begin from, since no small step leads there from standing.
-
-Bends are angles in the animal's plane of symmetry, positive nose down or limb backwards, roughly those of cats and dogs
-at rest; the fit finds the rest.
-"""
+"""A way to hold a body, which a fit may begin from where no small step leads there from standing."""
 
 from __future__ import annotations
 
@@ -46,24 +42,4 @@ class Posture:
         return body.posed(self.T_level_root, self.joint_rotations(body.skeleton))
 
 
-_FOLDED = {"thigh": -0.96, "shank": 1.41, "hock": -1.68, "hind_paw": 1.22}
-_LYING = {"upper_arm": 0.56, "forearm": -1.87, "front_paw": 1.30, **_FOLDED}
-_CURLED = {"spine1": 0.5, "spine2": 0.5, "spine3": 0.5, "head": 0.4, "tail1": -0.7, "tail2": -0.5, "tail3": -0.5}
 STANDING = Posture()
-SITTING = Posture(
-    pitch=-0.75,
-    bends={
-        "shoulder": 0.32,
-        "upper_arm": 0.43,
-        "head": 0.5,
-        "thigh": -0.30,
-        "shank": 1.30,
-        "hock": -1.59,
-        "hind_paw": 1.31,
-        "tail1": 0.7,
-    },
-)
-LYING = Posture(bends=_LYING)
-CURLED_LEFT = Posture(bends=_LYING, turns=_CURLED)
-CURLED_RIGHT = Posture(bends=_LYING, turns={name: -turn for name, turn in _CURLED.items()})
-QUADRUPED = (STANDING, SITTING, LYING, CURLED_LEFT, CURLED_RIGHT)
