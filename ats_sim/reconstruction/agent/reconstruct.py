@@ -243,7 +243,6 @@ def _refined(
         videos.append(
             FittedVideo(one.sightings.time, one.sightings.seen, state.T_world_root, state.joint_rotations, shown)
         )
-    options = agent_field_config(config.preset, symmetric=symmetric, seed=config.seed, device=config.device)
     checkpoint = None if cache is None else cache / "agent_field.safetensors"
     around = Surroundings(scene.volume, device=options.device)
     neural = build_neural_agent(skinned, videos, around, caster, options, checkpoint=checkpoint)
