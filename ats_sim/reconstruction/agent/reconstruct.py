@@ -100,9 +100,10 @@ def reconstruct_agent(
     skinned = colored(whole, parts)
     tensors: dict[str, Array] = {}
     if config.agent == "neural":
-        skinned, fitted, tensors = _refined(
-            found, fitted, skinned, scene, caster, config, cache, symmetric=template.symmetric
+        options = agent_field_config(
+            config.preset, symmetric=template.symmetric, seed=config.seed, device=config.device
         )
+        skinned, fitted, tensors = _refined(found, fitted, skinned, scene, caster, options, cache)
     motions = {}
     for one in evidence:
         motion = _motion(one, fitted.get(one.video.name), skinned)
