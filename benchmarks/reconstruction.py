@@ -55,10 +55,16 @@ def main() -> None:
 
 def cell(scores: dict[str, Any], path: str, scale: float, digits: int) -> str:
     """One figure of nested scores, or n/a."""
+    value = value_at(scores, path)
+    return f"{value * scale:.{digits}f}" if isinstance(value, int | float) else "n/a"
+
+
+def value_at(scores: dict[str, Any], path: str) -> Any:
+    """What nested scores have at a path of names with dots between, or None."""
     value: Any = scores
     for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
-    return f"{value * scale:.{digits}f}" if isinstance(value, int | float) else "n/a"
+    return value
 
 
 if __name__ == "__main__":

@@ -73,11 +73,13 @@ class ReconstructConfig:
             "photometric-ba",
             "videos-in-scene",
             "layouts",
+            "code-swapping",
         ],
         ...,
     ] = ()
     """Parts to switch off, for ablation tables; consensus = the best single frame places a video instead,
-    photometric-ba = bundle adjustment compares colours."""
+    photometric-ba = bundle adjustment compares colours, code-swapping = neural fields learn each recording with its own
+    appearance code from the start."""
 
     def __post_init__(self) -> None:
         if self.voxel_size is not None and not 0.01 <= self.voxel_size <= 0.2:

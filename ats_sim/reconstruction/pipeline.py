@@ -72,7 +72,7 @@ def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Sta
     )
     fused = ["scene.safetensors", "scene.glb", "variants"]
     made_with = {"version": SCENE_VERSION, **_keys(settings, "scene")}
-    stages.run("fuse", made_with, fused, lambda: _fuse(opened, output, settings))
+    stages.run("fuse", made_with, fused, lambda: fuse_scene(opened, output, settings))
     stages.run(
         "agent",
         {"version": AGENT_VERSION, **_keys(settings, "agent", "agent_body", "device")},
@@ -99,7 +99,8 @@ def _register(capture: Capture, output: Path, config: ReconstructConfig) -> None
         )
 
 
-def _fuse(capture: Capture, output: Path, config: ReconstructConfig) -> None:
+def fuse_scene(capture: Capture, output: Path, config: ReconstructConfig) -> None:
+    """The scene of a folder that has cameras.json: scene.safetensors, scene.glb and its variants."""
     from ats_sim.reconstruction.scene.build import build_scene
 
     built = build_scene(capture, Cameras.read(output / "cameras.json"), config)

@@ -103,6 +103,8 @@ def reconstruct_agent(
         options = agent_field_config(
             config.preset, symmetric=template.symmetric, seed=config.seed, device=config.device
         )
+        if "code-swapping" in config.ablate:
+            options = replace(options, swap=(0.0, 0.0))
         skinned, fitted, tensors = _refined(found, fitted, skinned, scene, caster, options, cache)
     motions = {}
     for one in evidence:

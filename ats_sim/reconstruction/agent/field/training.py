@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import asdict
 
 import torch
@@ -46,7 +47,7 @@ class AgentTraining(Descent):
         self.config, self.rays, self.scene = config, rays, scene
         features = 0 if rays.feature is None else rays.feature.shape[-1]
         self.field = AgentField(skinned, motion, features, config)
-        self.start = self.field.canonical.distance.values.detach().clone()
+        self.start = deepcopy(self.field.canonical).requires_grad_(False)
         self.seen = torch.nonzero(rays.count)[:, 0]
         named = dict(self.field.named_parameters())
         if not config.refine_poses:
@@ -158,7 +159,7 @@ class AgentTraining(Descent):
         ).to(rest.device)
         told = canonical.signed_distance(anywhere)
         with torch.no_grad():
-            began = canonical.distance.read(self.start, anywhere)[:, 0]
+            began = self.start.signed_distance(anywhere)
             near = (began.abs() < 0.9 * volume.truncation).float()
         whose = pose[index // rest.shape[1]]
         there = warp.forward(some[:, None], whose)

@@ -60,6 +60,8 @@ def build_neural_scene(
         ReconstructionError: If no pixel can be used, or training diverges.
     """
     options = options or field_config(config.preset, seed=config.seed, device=config.device)
+    if "code-swapping" in config.ablate:
+        options = replace(options, swap=(0.0, 0.0))
     training = FieldTraining(built.scene.volume, ray_bank(built, config, options, features), options)
     training.run(checkpoint)
     scene = SceneMap.of(sampled(training.field, built.scene.volume))

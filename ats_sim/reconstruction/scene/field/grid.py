@@ -34,14 +34,10 @@ class Grid(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """Values (N, C) at world points (N, 3); outside the box those at its rim."""
-        return self.read(self.values, points)
-
-    def read(self, values: Tensor, points: Tensor) -> Tensor:
-        """As :meth:`forward`, of other values (1, C, X, Y, Z) over the same box."""
         place = 2.0 * (points - self.origin) / self.extent - 1.0
         # grid_sample names axes x, y, z from the last one backwards.
         where = place.flip(-1)[None, None, None]
-        found = F.grid_sample(values, where, mode="bilinear", padding_mode="border", align_corners=True)
+        found = F.grid_sample(self.values, where, mode="bilinear", padding_mode="border", align_corners=True)
         return found[0, :, 0, 0].T
 
 
