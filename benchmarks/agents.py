@@ -2,10 +2,10 @@
 
     python -m benchmarks.agents --work W --json ROWS.json --seeds 111 112 113
 
-Synthesized homes with a second camera. Held-out frames (every tenth) from the estimated cameras, and the second camera's
-from its true ones. "One video" rows reconstruct every video by itself, scene and animal, from the device's own poses
-laid on the TRUTH, which is the best that methods without registration can have; "all videos" rows take the device's
-poses as they are, put down where the walkthrough began, and adjust them jointly (the two TotalRecon rows of
+Synthesized homes with a second camera. Held-out frames (every tenth) from the estimated cameras, and the second
+camera's from its true ones. "One video" rows reconstruct every video by itself, scene and animal, from the device's own
+poses laid on the TRUTH, which is the best that methods without registration can have; "all videos" rows take the
+device's poses as they are, put down where the walkthrough began, and adjust them jointly (the two TotalRecon rows of
 Agent-to-Sim, table 3). Finished rows are kept, so a run that was cut goes on.
 """
 

@@ -1,4 +1,4 @@
-"""The neural agent field: its bends against another implementation, its compositing in closed form, poses found again."""
+"""The neural agent field: bends against another implementation, compositing in closed form, poses found again."""
 
 from __future__ import annotations
 
