@@ -60,8 +60,8 @@ def rigid(quaternion: Tensor, translation: Tensor) -> Tensor:
 
 
 def blended(weights: Tensor, motions: Tensor) -> Tensor:
-    """Unit dual quaternions (..., 8) that mix motions (..., J, 8), whose signs agree, by weights (..., J)."""
-    mixed = (weights[..., None, :] @ motions)[..., 0, :]
+    """Unit dual quaternions (..., S, 8) that mix motions (..., J, 8), whose signs agree, by weights (..., S, J)."""
+    mixed = weights @ motions
     return mixed / mixed[..., :4].norm(dim=-1, keepdim=True).clamp_min(1e-8)
 
 

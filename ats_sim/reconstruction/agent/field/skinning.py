@@ -38,23 +38,28 @@ class GaussianSkinning(nn.Module):
         nn.init.zeros_(self.detail.weight)
         nn.init.zeros_(self.detail.bias)
 
-    def near(self, local: Tensor) -> Tensor:
-        """Weights (..., J) of points given in every bone's frame (..., J, 3): the Gaussians alone."""
-        return torch.softmax(self._closeness(local), dim=-1)
+    def near(self, points: Tensor, turns: Tensor, places: Tensor) -> Tensor:
+        """Weights (R, S, J) of points (R, S, 3) near bones with rotations (R, J, 3, 3) at places (R, J, 3): the
+        Gaussians alone."""
+        return torch.softmax(self._closeness(points, turns, places), dim=-1)
 
     def forward(self, points: Tensor) -> Tensor:
         """Weights (..., J) of points (..., 3) of the rest pose."""
         waves = [points * 10.0 * 2.0**k for k in range(OCTAVES)]
         told = torch.cat([points * 10.0, *(torch.sin(w) for w in waves), *(torch.cos(w) for w in waves)], dim=-1)
-        return torch.softmax(
-            self._closeness(points[..., None, :] - self.joints) + self.detail(self.place(told)), dim=-1
-        )
+        upright = torch.eye(3, device=points.device).expand(1, len(self.joints), 3, 3)
+        coarse = self._closeness(points.reshape(1, -1, 3), upright, self.joints[None])
+        return torch.softmax(coarse.reshape(*points.shape[:-1], -1) + self.detail(self.place(told)), dim=-1)
 
-    def _closeness(self, local: Tensor) -> Tensor:
-        """Log density (..., J), up to what all bones share."""
-        axes = matrix(of_rotation_vector(self.turns)) * torch.exp(-self.log_sizes)[:, None, :]
-        across = torch.einsum("...jk,jkl->...jl", local - self.centres, axes)
-        return -0.5 * across.square().sum(-1)
+    def _closeness(self, points: Tensor, turns: Tensor, places: Tensor) -> Tensor:
+        """Log density (R, S, J), up to what all bones share."""
+        sizes = torch.exp(-self.log_sizes)
+        axes = matrix(of_rotation_vector(self.turns)) * sizes[:, None, :]
+        # One product for all bones: a point in a Gaussian's axes is affine in the point.
+        into = turns @ axes
+        start = (places[..., None, :] @ into)[..., 0, :] + (self.centres[:, None] @ axes)[:, 0]
+        across = points @ into.transpose(1, 2).flatten(2) - start.flatten(1)[:, None]
+        return -0.5 * across.square().reshape(*points.shape[:-1], -1, 3).sum(-1)
 
     def learn(self, points: Array, weights: Array) -> None:
         """Take over given weights (V, J) of points (V, 3) of the rest pose."""
@@ -67,10 +72,11 @@ class GaussianSkinning(nn.Module):
             some = (held > 1e-3).expand_as(middle)
             self.centres.copy_(torch.where(some, middle - self.joints, 0.0))
             self.log_sizes.copy_(torch.where(some, spread.clamp(0.008, 0.1).log(), self.log_sizes))
+        upright = torch.eye(3, device=places.device).expand(1, len(self.joints), 3, 3)
         optimiser = torch.optim.Adam(self.parameters(), lr=LEARNING_RATE)
         for _ in range(LEARNING_STEPS):
             optimiser.zero_grad()
             # Both must hold: the Gaussians are all there is before a point has found its place in the rest pose.
-            told = torch.log(self(places) + 1e-6) + 0.3 * torch.log(self.near(places[:, None] - self.joints) + 1e-6)
+            told = torch.log(self(places) + 1e-6) + 0.3 * torch.log(self.near(places[None], upright, self.joints[None])[0] + 1e-6)
             torch.autograd.backward(-(wanted * told).sum(-1).mean())
             optimiser.step()

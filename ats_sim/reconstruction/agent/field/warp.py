@@ -69,13 +69,12 @@ class Warp:
         The Gaussians, which move with the bones, make a first guess of where a point came from; what holds it there is
         then asked in the rest pose, so that forward and backward use the same weights.
         """
-        motions = self.motions[pose][:, None]
-        away = points[:, :, None] - self.places[pose][:, None]
-        local = torch.einsum("rjkl,rsjk->rsjl", self.turns[pose], away)
-        guess = applied(inverted(blended(self.skin.near(local), motions)), points)
+        motions = self.motions[pose]
+        near = self.skin.near(points, self.turns[pose], self.places[pose])
+        guess = applied(inverted(blended(near, motions)), points)
         weights = self.skin(guess)
         return applied(inverted(blended(weights, motions)), points), weights
 
     def forward(self, points: Tensor, pose: Tensor) -> Tensor:
         """Posed points (R, S, 3) of rest points (R, S, 3) in poses (R,)."""
-        return applied(blended(self.skin(points), self.motions[pose][:, None]), points)
+        return applied(blended(self.skin(points), self.motions[pose]), points)
