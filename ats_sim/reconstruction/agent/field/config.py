@@ -61,11 +61,11 @@ class AgentFieldConfig:
     """Of the rendered colour, 0..1."""
     weight_depth: float = 1.0
     """Of the rendered depth, in units of 10 cm."""
-    weight_mask: float = 0.3
+    weight_mask: float = 1.0
     """Of the agent's share of a pixel, 0..1."""
     weight_sdf: float = 2.0
     """Of the distances along rays, in units of 10 cm."""
-    weight_free: float = 0.3
+    weight_free: float = 1.0
     """Of free space that is not free, in units of 10 cm."""
     weight_eikonal: float = 0.05
     """Of slopes other than one."""
