@@ -55,7 +55,7 @@ ALLOWED = {
     "reconstruction": {room for floor in FLOORS[:7] for room in floor} - {"perception", "plan", "denoising", "physics"},
     "models": {room for floor in FLOORS[:9] for room in floor} - {"physics", "rendering", "video"},
 }
-ENGINES = {"pybullet": {"physics"}, "onnxruntime": {"policy", "doctor"}, "pyrender": {"rendering"}}
+ENGINES = {"pybullet": {"physics"}, "onnxruntime": {"policy", "doctor", "reconstruction"}, "pyrender": {"rendering"}}
 TORCH_ROOMS = {"models", "reconstruction"}
 
 

@@ -62,7 +62,7 @@ def done(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     """A finished reconstruction, its summary, and which frames the fusion of the scene read."""
     output = tmp_path_factory.mktemp("output") / "recon"
     read: set[tuple[str, int]] = set()
-    depth, stage = Video.depth, pipeline._fuse
+    depth, stage = Video.depth, pipeline.fuse_scene
 
     def spied(video: Video, index: int) -> Any:
         read.add((video.name, index))
@@ -76,7 +76,7 @@ def done(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "_agent", true_agent)
         patch.setattr(pipeline, "_home", no_home)
-        patch.setattr(pipeline, "_fuse", spied_fuse)
+        patch.setattr(pipeline, "fuse_scene", spied_fuse)
         summary = reconstruct(capture, output, FAST)
     return output, summary, read
 
@@ -122,7 +122,7 @@ def test_a_second_run_keeps_what_did_not_change(
     done: tuple[Path, Any, Any], capture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[str] = []
-    for name in ("_register", "_fuse", "_renders"):
+    for name in ("_register", "fuse_scene", "_renders"):
         monkeypatch.setattr(pipeline, name, lambda *_, name=name: ran.append(name))
     monkeypatch.setattr(pipeline, "_agent", true_agent)
     monkeypatch.setattr(pipeline, "_home", lambda *rest: (ran.append("_home"), no_home(*rest)))
@@ -132,7 +132,7 @@ def test_a_second_run_keeps_what_did_not_change(
     assert ran == ["_home", "_renders"]  # the agent was fitted anew, and what stands on it
     ran.clear()
     reconstruct(capture, done[0], ReconstructConfig(preset="fast", voxel_size=0.055, renders=True))
-    assert ran[:2] == ["_register", "_fuse"]
+    assert ran[:2] == ["_register", "fuse_scene"]
 
 
 @pytest.mark.parametrize("kind", ["file", "foreign folder"])

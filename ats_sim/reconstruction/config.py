@@ -45,6 +45,11 @@ class ReconstructConfig:
     agent_body: AgentBody = "quadruped"
     """What is fitted to the agent: a quadruped's skeleton (25 joints beside the root), a human's (18), or, for anything
     else (a robot, a bird, a toy), a few loose bones about whatever shape is seen, which faces where it goes."""
+    mask_network: Path | None = None
+    """A segmentation network (.onnx) that refines masks found in free space: pictures (1, 3, H, W), normalised as
+    ImageNet's, to scores (1, C, h, w), as torchvision's networks are exported."""
+    mask_classes: tuple[int, ...] = (8, 12)
+    """Which of its classes are the agent: of Pascal VOC's 21, 8 is cat, 12 dog, 15 person."""
     device: str = "cpu"
     """Torch device of the steps that use torch."""
     workers: int = 2
@@ -88,6 +93,8 @@ class ReconstructConfig:
             raise ConfigError(f"texture_size {self.texture_size} is outside [64, 8192]; 2048 suits a flat")
         if self.agent_body not in get_args(AgentBody):
             raise ConfigError(f"agent_body {self.agent_body!r}: there is {', '.join(get_args(AgentBody))}")
+        if not self.mask_classes or min(self.mask_classes) < 0:
+            raise ConfigError(f"mask_classes {self.mask_classes}: name one class at least, counted from 0")
         if not self.generators:
             raise ConfigError("no hypotheses are left to place videos by; ablate fewer of them")
         for name in ("max_keyframes", "max_fused_frames", "workers"):

@@ -38,6 +38,7 @@ def reconstruct(
     """
     settings = (config or ReconstructConfig()).resolved()
     _check_device(settings.device)
+    _check_network(settings)
     opened = Capture.open(capture)
     output = Path(output)
     _check_output(output)
@@ -75,7 +76,7 @@ def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Sta
     stages.run("fuse", made_with, fused, lambda: fuse_scene(opened, output, settings))
     stages.run(
         "agent",
-        {"version": AGENT_VERSION, **_keys(settings, "agent", "agent_body", "device")},
+        {"version": AGENT_VERSION, **_keys(settings, "agent", "agent_body", "device", "mask_network", "mask_classes")},
         ["motion.npz", "agent.glb", "agent_skeleton.json"],
         lambda: _agent(opened, output, settings),
     )
@@ -166,6 +167,14 @@ def _check_device(name: str) -> None:
         torch.zeros(1, device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ConfigError(f"device {name}: this torch cannot use it; say --device cpu, or install its build") from error
+
+
+def _check_network(config: ReconstructConfig) -> None:
+    """Likewise."""
+    if config.mask_network is not None:
+        from ats_sim.reconstruction.agent.mask_network import MaskNetwork
+
+        MaskNetwork(config.mask_network, config.mask_classes)
 
 
 def _check_output(output: Path) -> None:

@@ -21,6 +21,7 @@ from ats_sim.reconstruction.agent.field.config import AgentFieldConfig, agent_fi
 from ats_sim.reconstruction.agent.fit import fit, frames_of, result, start_poses
 from ats_sim.reconstruction.agent.fit_motion import MotionJob, fit_motions
 from ats_sim.reconstruction.agent.fusion import fused_body
+from ats_sim.reconstruction.agent.mask_network import MaskNetwork, refined
 from ats_sim.reconstruction.agent.motion import VideoMotion, on_clock
 from ats_sim.reconstruction.agent.observations import Sightings, chosen_frames, gather
 from ats_sim.reconstruction.agent.posture import STANDING, Posture
@@ -148,6 +149,9 @@ def _look(
         masks = {int(frame): mask for frame in frames if (mask := video.mask(int(frame))) is not None}
     else:
         masks = segment_video(video, frames, cameras, caster, scene.volume, scene.floor_height, plan.bounds)
+        if config.mask_network is not None:
+            network = MaskNetwork(config.mask_network, config.mask_classes)
+            masks = {k: refined(mask, video.depth(k), network.chance(video.rgb(k))) for k, mask in masks.items()}
         _write_masks(output / "agent_masks" / video.name, masks)
     rng = np.random.default_rng([config.seed, index])
     seen = gather(video, frames, masks, cameras, rng, points_per_frame=plan.points, deepest=plan.bounds.extent[1])

@@ -77,6 +77,7 @@ class GaussianSkinning(nn.Module):
         for _ in range(LEARNING_STEPS):
             optimiser.zero_grad()
             # Both must hold: the Gaussians are all there is before a point has found its place in the rest pose.
-            told = torch.log(self(places) + 1e-6) + 0.3 * torch.log(self.near(places[None], upright, self.joints[None])[0] + 1e-6)
+            near = self.near(places[None], upright, self.joints[None])[0]
+            told = torch.log(self(places) + 1e-6) + 0.3 * torch.log(near + 1e-6)
             torch.autograd.backward(-(wanted * told).sum(-1).mean())
             optimiser.step()
