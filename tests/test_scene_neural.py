@@ -83,6 +83,6 @@ def test_the_flag_makes_a_field_that_downstream_need_not_know(tmp_path: Path, mo
     assert alike > 0.03  # after 40 steps; without learning it is 0
     assert np.mean(errors["field"]) > 0.9 and np.mean(errors["mesh"]) > np.mean(errors["fused"]) - 0.01
     ran: list[str] = []
-    monkeypatch.setattr(pipeline, "_fuse", lambda *_: ran.append("fuse"))
+    monkeypatch.setattr(pipeline, "fuse_scene", lambda *_: ran.append("fuse"))
     reconstruct(capture, output, replace(plain, scene="neural"))
     assert not ran  # what did not change is kept
