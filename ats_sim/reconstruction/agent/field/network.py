@@ -44,8 +44,3 @@ class AgentField(nn.Module):
 def into_root(placed: Placed, pose: Tensor, points: Tensor) -> Tensor:
     """World points (R, S, 3) in the root frames of poses (R,)."""
     return rotated(conjugate(placed.turn[pose])[:, None], points - placed.place[pose][:, None])
-
-
-def out_of_root(placed: Placed, pose: Tensor, points: Tensor) -> Tensor:
-    """Root-frame points (R, S, 3) of poses (R,) in the world."""
-    return rotated(placed.turn[pose][:, None], points) + placed.place[pose][:, None]
