@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,12 +35,14 @@ from ats_sim.reconstruction.agent.telling_windows import telling_windows
 from ats_sim.reconstruction.agent.template import Shape, Template, neutral_shape
 from ats_sim.reconstruction.agent.templates.plans import PLANS
 from ats_sim.reconstruction.processes import side_by_side
+from ats_sim.reconstruction.scene.fusion import PosedFrames as RecordedFrames
 from ats_sim.reconstruction.scene.raycast import Raycaster
 
 if TYPE_CHECKING:
     from ats_sim.reconstruction.capture.format import Capture, Video
     from ats_sim.reconstruction.config import ReconstructConfig
     from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
+    from ats_sim.reconstruction.scene.field.rays import FeatureMaps
     from ats_sim.reconstruction.scene.scene_map import SceneMap
 
 SHAPE_FRAMES = {"fast": 48, "default": 96, "full": 144}
@@ -106,7 +109,8 @@ def reconstruct_agent(
         )
         if "code-swapping" in config.ablate:
             options = replace(options, swap=(0.0, 0.0))
-        skinned, fitted, tensors = _refined(found, fitted, skinned, scene, caster, options, cache)
+        with _features(found, config, cache) as features:
+            skinned, fitted, tensors = _refined(found, fitted, skinned, scene, caster, options, cache, features)
     motions = {}
     for one in evidence:
         motion = _motion(one, fitted.get(one.video.name), skinned)
@@ -230,6 +234,22 @@ def _fit_shape(
     return shape
 
 
+@contextmanager
+def _features(found: list[_Evidence], config: ReconstructConfig, cache: Path | None) -> Iterator[FeatureMaps | None]:
+    """Dense features of the frames with evidence, for the preset that spares nothing: they gain little (RESULTS.md)."""
+    if config.preset != "full" or cache is None:
+        yield None
+        return
+    from ats_sim.reconstruction.registration.features.frames import frame_features
+
+    parts = []
+    for one in found:
+        frames = one.sightings.frames[one.sightings.seen]
+        parts.append(RecordedFrames(one.video, frames, one.registered.T_world_camera[frames]))
+    with frame_features(parts, config, cache / "features") as features:
+        yield features
+
+
 def _refined(
     found: list[_Evidence],
     fitted: dict[str, _Fitted],
@@ -238,6 +258,7 @@ def _refined(
     caster: Raycaster,
     options: AgentFieldConfig,
     cache: Path | None,
+    features: FeatureMaps | None,
 ) -> tuple[SkinnedMesh, dict[str, _Fitted], dict[str, Array]]:
     """Body and motion as a neural field has them after training, and the field's tensors."""
     from ats_sim.reconstruction.agent.field.build import FittedVideo, build_neural_agent
@@ -252,7 +273,7 @@ def _refined(
         )
     checkpoint = None if cache is None else cache / "agent_field.safetensors"
     around = Surroundings(scene.volume, device=options.device)
-    neural = build_neural_agent(skinned, videos, around, caster, options, checkpoint=checkpoint)
+    neural = build_neural_agent(skinned, videos, around, caster, options, features=features, checkpoint=checkpoint)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     refined = {
