@@ -20,14 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from ats_sim.reconstruction.agent.reconstruct import reconstruct_agent
 from ats_sim.reconstruction.capture.format import Capture
 from ats_sim.reconstruction.capture.synthesis.config import SynthesizeConfig
 from ats_sim.reconstruction.config import ReconstructConfig
 from ats_sim.reconstruction.metrics import reconstruction_scores
-from ats_sim.reconstruction.pipeline import fuse_scene
+from ats_sim.reconstruction.pipeline import fit_agent, fuse_scene
 from ats_sim.reconstruction.registration.cameras import Cameras
-from ats_sim.reconstruction.scene.scene_map import SceneMap
 from benchmarks.reconstruction import value_at
 from benchmarks.registration_captures import synthesized
 from benchmarks.registration_methods import Bench
@@ -136,8 +134,7 @@ def _only(capture: Capture, names: Sequence[str]) -> Capture:
 
 def _made(capture: Capture, folder: Path, config: ReconstructConfig) -> None:
     fuse_scene(capture, folder, config)
-    scene = SceneMap.read(folder / "scene.safetensors")
-    reconstruct_agent(capture, Cameras.read(folder / "cameras.json"), scene, config, folder)
+    fit_agent(capture, folder, config)
 
 
 def _mean(values: Sequence[Any]) -> float | None:

@@ -33,6 +33,8 @@ from ats_sim.reconstruction.agent.field.training import AgentTraining  # noqa: E
 from ats_sim.reconstruction.agent.field.warp import Bones, Warp  # noqa: E402
 from ats_sim.reconstruction.agent.shape import PosedFrames  # noqa: E402
 from ats_sim.reconstruction.agent.templates.quadruped import quadruped_template  # noqa: E402
+from ats_sim.reconstruction.scene.field.config import FieldConfig  # noqa: E402
+from ats_sim.reconstruction.scene.field.network import SceneField  # noqa: E402
 from ats_sim.reconstruction.scene.raycast import Raycaster  # noqa: E402
 from ats_sim.reconstruction.scene.tsdf import TsdfVolume  # noqa: E402
 from ats_sim.skeleton import dual_quaternion_skinning  # noqa: E402
@@ -281,6 +283,16 @@ def test_the_volume_of_a_body_is_its_distance(body: SkinnedMesh) -> None:
     assert np.abs(at_surface).mean() < 0.003
     middle, _, _ = volume.sample(np.array([[0.0, 0.0, -0.01], [0.0, 0.0, 0.09]]))
     assert middle[0] < -0.02 and middle[1] > 0.02
+
+
+def test_the_scene_is_the_same_fused_or_as_a_field_that_was_not_trained(filmed: dict) -> None:
+    volume = filmed["volume"]
+    neural = SceneField.from_volume(volume, 1, 0, FieldConfig(relief=0.0, plane_cell=0.2, plane_channels=2))
+    points = tensor(np.random.default_rng(0).uniform([-1.5, -1.5, -0.1], [2.5, 2.5, 0.5], (50, 3)))
+    fused, learned = Surroundings(volume), Surroundings(volume, neural)
+    assert torch.allclose(fused.distance(points), learned.distance(points))
+    assert torch.allclose(fused.distance(points), points[:, 2].clamp(-volume.truncation, volume.truncation), atol=1e-3)
+    assert torch.allclose(fused.color(points), learned.color(points), atol=1e-3)
 
 
 def test_nonsense_is_refused(filmed: dict, body: SkinnedMesh) -> None:

@@ -74,7 +74,7 @@ def done(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
             stage(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "_agent", true_agent)
+        patch.setattr(pipeline, "fit_agent", true_agent)
         patch.setattr(pipeline, "_home", no_home)
         patch.setattr(pipeline, "fuse_scene", spied_fuse)
         summary = reconstruct(capture, output, FAST)
@@ -124,7 +124,7 @@ def test_a_second_run_keeps_what_did_not_change(
     ran: list[str] = []
     for name in ("_register", "fuse_scene", "_renders"):
         monkeypatch.setattr(pipeline, name, lambda *_, name=name: ran.append(name))
-    monkeypatch.setattr(pipeline, "_agent", true_agent)
+    monkeypatch.setattr(pipeline, "fit_agent", true_agent)
     monkeypatch.setattr(pipeline, "_home", lambda *rest: (ran.append("_home"), no_home(*rest)))
     reconstruct(capture, done[0], FAST)
     assert ran == []

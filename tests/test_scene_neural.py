@@ -56,7 +56,7 @@ def like_the_descriptor(field: SceneField, capture: Capture, output: Path, confi
 
 def test_the_flag_makes_a_field_that_downstream_need_not_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     capture, output = write_capture(tmp_path / "capture", odometry=(True,)), tmp_path / "recon"
-    for name, stage in (("_register", true_cameras), ("_agent", true_agent), ("_home", no_home)):
+    for name, stage in (("_register", true_cameras), ("fit_agent", true_agent), ("_home", no_home)):
         monkeypatch.setattr(pipeline, name, stage)
     monkeypatch.setattr(field_build, "field_config", lambda *_, **__: OPTIONS)
     plain = ReconstructConfig(preset="fast", voxel_size=0.06)

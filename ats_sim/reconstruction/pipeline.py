@@ -78,7 +78,7 @@ def _run(opened: Capture, output: Path, settings: ReconstructConfig, stages: Sta
         "agent",
         {"version": AGENT_VERSION, **_keys(settings, "agent", "agent_body", "device", "mask_network", "mask_classes")},
         ["motion.npz", "agent.glb", "agent_skeleton.json"],
-        lambda: _agent(opened, output, settings),
+        lambda: fit_agent(opened, output, settings),
     )
     made_by = {**_keys(settings, "texture_size"), "version": HOME_VERSION}
     stages.run("home", made_by, ["home"], lambda: _home(opened, output, settings))
@@ -118,12 +118,19 @@ def fuse_scene(capture: Capture, output: Path, config: ReconstructConfig) -> Non
     checkpoint.unlink(missing_ok=True)
 
 
-def _agent(capture: Capture, output: Path, config: ReconstructConfig) -> None:
+def fit_agent(capture: Capture, output: Path, config: ReconstructConfig) -> None:
+    """The agent of a folder that has cameras.json and a scene: motion.npz, agent.glb and what goes with them."""
     from ats_sim.reconstruction.agent.reconstruct import reconstruct_agent
     from ats_sim.reconstruction.scene.scene_map import SceneMap
 
-    scene = SceneMap.read(output / "scene.safetensors")
-    reconstruct_agent(capture, Cameras.read(output / "cameras.json"), scene, config, output, output / MARKERS)
+    path, scene_field = output / "scene.safetensors", None
+    if config.agent == "neural" and config.scene == "neural":
+        from ats_sim.reconstruction.scene.field.storage import read_field
+
+        stored = read_field(path, config.device)
+        scene_field = None if stored is None else stored[0]
+    cameras = Cameras.read(output / "cameras.json")
+    reconstruct_agent(capture, cameras, SceneMap.read(path), config, output, output / MARKERS, scene_field)
 
 
 def _home(capture: Capture, output: Path, config: ReconstructConfig) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,52 +17,36 @@ from ats_sim.mesh import SkinnedMesh
 from ats_sim.progress import steps
 from ats_sim.reconstruction.agent.body import TorchBody, shaped
 from ats_sim.reconstruction.agent.contacts import foot_contacts
-from ats_sim.reconstruction.agent.field.config import AgentFieldConfig, agent_field_config
+from ats_sim.reconstruction.agent.evidence import Evidence, Fitted
+from ats_sim.reconstruction.agent.field.scene import Surroundings
 from ats_sim.reconstruction.agent.fit import fit, frames_of, result, start_poses
 from ats_sim.reconstruction.agent.fit_motion import MotionJob, fit_motions
 from ats_sim.reconstruction.agent.fusion import fused_body
 from ats_sim.reconstruction.agent.mask_network import MaskNetwork, refined
 from ats_sim.reconstruction.agent.motion import VideoMotion, on_clock
-from ats_sim.reconstruction.agent.observations import Sightings, chosen_frames, gather
+from ats_sim.reconstruction.agent.observations import chosen_frames, gather
 from ats_sim.reconstruction.agent.posture import STANDING, Posture
+from ats_sim.reconstruction.agent.refinement import refined_by_field
 from ats_sim.reconstruction.agent.root_track import best_scale, track_root
 from ats_sim.reconstruction.agent.segmentation import segment_video
-from ats_sim.reconstruction.agent.shape import PosedFrames, colored
+from ats_sim.reconstruction.agent.shape import colored
 from ats_sim.reconstruction.agent.storage import AgentReconstruction
 from ats_sim.reconstruction.agent.support import support_heights
 from ats_sim.reconstruction.agent.telling_windows import telling_windows
 from ats_sim.reconstruction.agent.template import Shape, Template, neutral_shape
 from ats_sim.reconstruction.agent.templates.plans import PLANS
 from ats_sim.reconstruction.processes import side_by_side
-from ats_sim.reconstruction.scene.fusion import PosedFrames as RecordedFrames
 from ats_sim.reconstruction.scene.raycast import Raycaster
 
 if TYPE_CHECKING:
     from ats_sim.reconstruction.capture.format import Capture, Video
     from ats_sim.reconstruction.config import ReconstructConfig
     from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
-    from ats_sim.reconstruction.scene.field.rays import FeatureMaps
+    from ats_sim.reconstruction.scene.field.network import SceneField
     from ats_sim.reconstruction.scene.scene_map import SceneMap
 
 SHAPE_FRAMES = {"fast": 48, "default": 96, "full": 144}
 SHAPE_STEPS = {"fast": 120, "default": 250, "full": 500}
-
-
-@dataclass(frozen=True, eq=False)
-class _Evidence:
-    video: Video
-    registered: RegisteredVideo
-    masks: dict[int, Array]
-    sightings: Sightings
-
-
-@dataclass(eq=False)
-class _Fitted:
-    """The state of one video's frames while they are fitted."""
-
-    T_world_root: Array
-    joint_rotations: Array
-    support: Array
 
 
 def reconstruct_agent(
@@ -73,6 +56,7 @@ def reconstruct_agent(
     config: ReconstructConfig,
     output: Path,
     cache: Path | None = None,
+    scene_field: SceneField | None = None,
 ) -> AgentReconstruction:
     """Find, fit and colour the agent, and write motion.npz, agent.glb, agent_skeleton.json and agent.safetensors.
 
@@ -84,6 +68,7 @@ def reconstruct_agent(
             neural field is trained; device where torch runs.
         output: The reconstruction's folder.
         cache: Where training of a field keeps its state, if it is to go on after a stop.
+        scene_field: The neural scene that a neural agent is rendered in; by default the fused one.
 
     Raises:
         ReconstructionError: If the agent was found in no video.
@@ -99,18 +84,14 @@ def reconstruct_agent(
     template = PLANS[config.agent_body].template([one.sightings for one in found])
     body = TorchBody(template.mesh, config.device, template.joints)
     shape, fitted, residual = _fit_all(body, template, found, caster, scene.floor_height, config)
-    parts = [_posed(one, fitted[one.video.name]) for one in found]
+    parts = [one.posed(fitted[one.video.name]) for one in found]
     whole = fused_body(shaped(body, shape), parts, grain=template.grain, symmetric=template.symmetric)
     skinned = colored(whole, parts)
     tensors: dict[str, Array] = {}
     if config.agent == "neural":
-        options = agent_field_config(
-            config.preset, symmetric=template.symmetric, seed=config.seed, device=config.device
-        )
-        if "code-swapping" in config.ablate:
-            options = replace(options, swap=(0.0, 0.0))
-        with _features(found, config, cache) as features:
-            skinned, fitted, tensors = _refined(found, fitted, skinned, scene, caster, options, cache, features)
+        around = Surroundings(scene.volume, scene_field, config.device)
+        refined = refined_by_field(found, fitted, skinned, around, caster, config, template.symmetric, cache)
+        skinned, fitted, tensors = refined
     motions = {}
     for one in evidence:
         motion = _motion(one, fitted.get(one.video.name), skinned)
@@ -123,7 +104,7 @@ def reconstruct_agent(
 
 def _look_at_all(
     capture: Capture, cameras: Cameras, scene: SceneMap, caster: Raycaster, config: ReconstructConfig, output: Path
-) -> list[_Evidence]:
+) -> list[Evidence]:
     """What every accepted video shows of the agent."""
     names = {video.name for video in capture.videos}
     wanted = [name for name, video in cameras.videos.items() if video.accepted and name in names]
@@ -143,7 +124,7 @@ def _look(
     caster: Raycaster,
     config: ReconstructConfig,
     output: Path,
-) -> _Evidence:
+) -> Evidence:
     """Masks and sightings of one video."""
     index, video, registered = job
     plan = PLANS[config.agent_body]
@@ -159,17 +140,17 @@ def _look(
         _write_masks(output / "agent_masks" / video.name, masks)
     rng = np.random.default_rng([config.seed, index])
     seen = gather(video, frames, masks, cameras, rng, points_per_frame=plan.points, deepest=plan.bounds.extent[1])
-    return _Evidence(video, registered, masks, seen)
+    return Evidence(video, registered, masks, seen)
 
 
 def _fit_all(
     body: TorchBody,
     template: Template,
-    found: list[_Evidence],
+    found: list[Evidence],
     caster: Raycaster,
     floor: float,
     config: ReconstructConfig,
-) -> tuple[Shape, dict[str, _Fitted], float]:
+) -> tuple[Shape, dict[str, Fitted], float]:
     """The shared shape from the best-seen stretches, then every video's motion with that shape."""
     mesh, rng = template.mesh, np.random.default_rng(config.seed)
     scale = best_scale([one.sightings for one in found], mesh, rng, template.sizes)
@@ -183,19 +164,19 @@ def _fit_all(
         jobs.append(MotionJob(name, one.sightings, start.T_world_root, start.joint_rotations, start.support))
     residuals = []
     for job, (roots, joints, residual) in fit_motions(body, shape, jobs, config):
-        states[job.name] = _Fitted(roots, joints, job.support)
+        states[job.name] = Fitted(roots, joints, job.support)
         residuals.append(residual)
     return shape, states, float(np.mean(residuals))
 
 
 def _starts(
-    found: list[_Evidence],
+    found: list[Evidence],
     mesh: SkinnedMesh,
     scale: float,
     ground: Callable[[Array], Array],
     config: ReconstructConfig,
     postures: Sequence[Posture] = (STANDING,),
-) -> dict[str, _Fitted]:
+) -> dict[str, Fitted]:
     """Where the fit of every video's frames starts: the body placed in one of the postures."""
     starts = {}
     work = partial(track_root, body=mesh, scale=scale, postures=postures)
@@ -203,13 +184,13 @@ def _starts(
         tracks = side_by_side(work, [one.sightings for one in found], config.workers)
         for one, track in zip(found, tracks, strict=True):
             roots = track.T_world_root
-            starts[one.video.name] = _Fitted(roots, track.joint_rotations, ground(roots[:, :3, 3]))
+            starts[one.video.name] = Fitted(roots, track.joint_rotations, ground(roots[:, :3, 3]))
             bar.advance(len(roots))
     return starts
 
 
 def _fit_shape(
-    body: TorchBody, found: list[_Evidence], states: dict[str, _Fitted], shape: Shape, config: ReconstructConfig
+    body: TorchBody, found: list[Evidence], states: dict[str, Fitted], shape: Shape, config: ReconstructConfig
 ) -> Shape:
     """Fit shape and poses together on the windows that tell most of the shape; poses go back into the states."""
     tracks = [states[one.video.name].T_world_root for one in found]
@@ -217,7 +198,7 @@ def _fit_shape(
     best = [(found[index], window) for index, window in chosen]
     parts = [(one.sightings, window) for one, window in best]
 
-    def join(get: Callable[[_Fitted], Array]) -> Array:
+    def join(get: Callable[[Fitted], Array]) -> Array:
         return np.concatenate([get(states[one.video.name])[window] for one, window in best])
 
     frames = frames_of(parts, join(lambda state: state.support), config.device)
@@ -234,68 +215,7 @@ def _fit_shape(
     return shape
 
 
-@contextmanager
-def _features(found: list[_Evidence], config: ReconstructConfig, cache: Path | None) -> Iterator[FeatureMaps | None]:
-    """Dense features of the frames with evidence, for the preset that spares nothing: they gain little (RESULTS.md)."""
-    if config.preset != "full" or cache is None:
-        yield None
-        return
-    from ats_sim.reconstruction.registration.features.frames import frame_features
-
-    parts = []
-    for one in found:
-        frames = one.sightings.frames[one.sightings.seen]
-        parts.append(RecordedFrames(one.video, frames, one.registered.T_world_camera[frames]))
-    with frame_features(parts, config, cache / "features") as features:
-        yield features
-
-
-def _refined(
-    found: list[_Evidence],
-    fitted: dict[str, _Fitted],
-    skinned: SkinnedMesh,
-    scene: SceneMap,
-    caster: Raycaster,
-    options: AgentFieldConfig,
-    cache: Path | None,
-    features: FeatureMaps | None,
-) -> tuple[SkinnedMesh, dict[str, _Fitted], dict[str, Array]]:
-    """Body and motion as a neural field has them after training, and the field's tensors."""
-    from ats_sim.reconstruction.agent.field.build import FittedVideo, build_neural_agent
-    from ats_sim.reconstruction.agent.field.scene import Surroundings
-
-    videos = []
-    for one in found:
-        state = fitted[one.video.name]
-        shown = _posed(one, state)
-        videos.append(
-            FittedVideo(one.sightings.time, one.sightings.seen, state.T_world_root, state.joint_rotations, shown)
-        )
-    checkpoint = None if cache is None else cache / "agent_field.safetensors"
-    around = Surroundings(scene.volume, device=options.device)
-    neural = build_neural_agent(skinned, videos, around, caster, options, features=features, checkpoint=checkpoint)
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
-    refined = {
-        one.video.name: _Fitted(roots, joints, fitted[one.video.name].support)
-        for one, (roots, joints) in zip(found, neural.motions, strict=True)
-    }
-    return neural.skinned, refined, neural.tensors()
-
-
-def _posed(one: _Evidence, state: _Fitted) -> PosedFrames:
-    seen = one.sightings.seen
-    return PosedFrames(
-        one.video,
-        one.sightings.frames[seen],
-        one.masks,
-        one.registered.T_world_camera,
-        state.T_world_root[seen],
-        state.joint_rotations[seen],
-    )
-
-
-def _motion(one: _Evidence, state: _Fitted | None, skinned: SkinnedMesh) -> VideoMotion:
+def _motion(one: Evidence, state: Fitted | None, skinned: SkinnedMesh) -> VideoMotion:
     seen = one.sightings
     if state is None:
         still = np.zeros((1, skinned.skeleton.num_joints, 3))
