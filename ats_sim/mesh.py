@@ -47,12 +47,22 @@ class TriangleMesh:
         return np.cross(b - a, c - a)
 
     def vertex_normals(self) -> Array:
-        """(V, 3) unit float32 normals, the area-weighted mean of the faces around each vertex."""
+        """(V, 3) unit float32 normals, the area-weighted mean of the faces around each vertex.
+
+        Texture coordinates cut a surface into charts and double the vertices along the cuts; the surface itself goes on
+        there, so what lies at one place has one normal.
+        """
+        faces, index = self.faces, None
+        if self.uv is not None:
+            _, index = np.unique(self.vertices, axis=0, return_inverse=True)
+            faces = index.reshape(-1)[faces]
         normals = np.zeros_like(self.vertices)
         weighted = self.face_normals()
         for axis in range(3):
             for corner in range(3):
-                normals[:, axis] += np.bincount(self.faces[:, corner], weighted[:, axis], minlength=len(normals))
+                normals[:, axis] += np.bincount(faces[:, corner], weighted[:, axis], minlength=len(normals))
+        if index is not None:
+            normals = normals[index.reshape(-1)]
         length = np.linalg.norm(normals, axis=1, keepdims=True)
         return np.divide(
             normals, length, out=np.tile(np.array([0, 0, 1], np.float32), (len(normals), 1)), where=length > 1e-20

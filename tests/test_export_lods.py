@@ -9,8 +9,8 @@ trimesh = pytest.importorskip("trimesh")
 from scipy.spatial import cKDTree  # noqa: E402
 
 from ats_sim.mesh import TriangleMesh  # noqa: E402
-from ats_sim.reconstruction.export.atlas import Atlas  # noqa: E402
 from ats_sim.reconstruction.export.lods import scene_lods, welded  # noqa: E402
+from ats_sim.reconstruction.painting.atlas import Atlas  # noqa: E402
 
 SHARES = (0.5, 0.25, 0.1)
 # Largest distance (m) of the copies to the original, either way, for a potato of 2 m.

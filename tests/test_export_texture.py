@@ -10,11 +10,11 @@ from ats_sim.geometry import Intrinsics, look_at
 from ats_sim.gltf import read_scene, write_scene
 from ats_sim.mesh import TriangleMesh
 from ats_sim.reconstruction.capture.format import Capture, CaptureWriter
-from ats_sim.reconstruction.export.atlas import Atlas, rasterised
-from ats_sim.reconstruction.export.exposure import exposure_gains, local_gains
-from ats_sim.reconstruction.export.sightings import chosen_views, sightings
 from ats_sim.reconstruction.export.texture import TextureOptions, textured
-from ats_sim.reconstruction.export.views import View, without_pinholes
+from ats_sim.reconstruction.painting.atlas import Atlas, rasterised
+from ats_sim.reconstruction.painting.exposure import exposure_gains, local_gains
+from ats_sim.reconstruction.painting.sightings import chosen_views, sightings
+from ats_sim.reconstruction.painting.views import View, without_pinholes
 from ats_sim.reconstruction.scene.raycast import Raycaster, pixel_rays
 
 LENS = Intrinsics.from_fov(np.radians(70.0), 160, 120)

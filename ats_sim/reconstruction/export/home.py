@@ -23,7 +23,7 @@ from ats_sim.reconstruction.export.recordings import recordings
 from ats_sim.reconstruction.export.space import carve
 from ats_sim.reconstruction.export.texture import TextureOptions, textured
 from ats_sim.reconstruction.export.urdf import write_urdf
-from ats_sim.reconstruction.export.views import View, capture_views
+from ats_sim.reconstruction.painting.views import View, capture_views
 from ats_sim.recorded import FILE as RECORDINGS
 from ats_sim.recorded import write_recordings
 

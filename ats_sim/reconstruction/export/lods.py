@@ -12,8 +12,8 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.mesh import TriangleMesh
-from ats_sim.reconstruction.export.atlas import Atlas, rasterised
 from ats_sim.reconstruction.export.mesh import simplified
+from ats_sim.reconstruction.painting.atlas import Atlas, rasterised
 
 SHARES = (0.5, 0.25, 0.1)
 """Triangles of each copy, as a share of the original's."""

@@ -15,19 +15,14 @@ from ats_sim.arrays import Array
 from ats_sim.geometry import inverse, transform_points
 from ats_sim.mesh import TriangleMesh
 from ats_sim.progress import track
-from ats_sim.reconstruction.export.atlas import Atlas
-from ats_sim.reconstruction.export.exposure import exposure_gains, local_gains
-from ats_sim.reconstruction.export.sightings import chosen_views, sightings
-from ats_sim.reconstruction.export.views import FARTHEST, View
+from ats_sim.reconstruction.painting.atlas import Atlas
+from ats_sim.reconstruction.painting.exposure import exposure_gains, local_gains
+from ats_sim.reconstruction.painting.kept import Kept
+from ats_sim.reconstruction.painting.sightings import chosen_views, sightings
+from ats_sim.reconstruction.painting.views import FARTHEST, View
 
 SAMPLES = 12_000
 """Surface points by which views are chosen and exposures compared."""
-KEPT = 4
-"""Views kept per texel."""
-SHARPNESS = 6.0
-"""How fast a view's say drops with its score; large = the best view decides."""
-OUTLIER = 30.0
-"""Levels away from the other views from where on a view loses its say."""
 BLOCK = 0.5
 """Edge of the blocks of texels that are tested against a view at once, metres."""
 BATCH = 400_000
@@ -58,7 +53,7 @@ def textured(mesh: TriangleMesh, views: Sequence[View], options: TextureOptions 
     atlas = Atlas.of(mesh, options.size)
     surface = _Surface.of(atlas, mesh)
     chosen, gains = _selected(views, surface, options.views)
-    kept = _Kept.empty(len(atlas.texel))
+    kept = Kept.empty(len(atlas.texel))
     for view, gain in track(list(zip(chosen, gains, strict=True)), "paint the scene"):
         _project(view, gain, surface, kept)
     colors, sure = np.zeros((len(atlas.texel), 3), np.float32), np.zeros(len(atlas.texel), np.float32)
@@ -113,49 +108,6 @@ class _Surface:
         return np.concatenate(ranges) if ranges else np.zeros(0, dtype=np.int64)
 
 
-@dataclass(frozen=True, eq=False)
-class _Kept:
-    """The best views of N texels so far."""
-
-    scores: Array
-    """(N, KEPT) float32, 0 = none."""
-    colors: Array
-    """(N, KEPT, 3) uint8, exposure taken out."""
-
-    @classmethod
-    def empty(cls, count: int) -> _Kept:
-        return cls(np.zeros((count, KEPT), np.float32), np.zeros((count, KEPT, 3), np.uint8))
-
-    def offer(self, index: Array, scores: Array, colors: Array) -> None:
-        """Texels `index` (M,) take the new view in place of their worst one where it is better."""
-        worst = self.scores[index].argmin(1)
-        better = scores > self.scores[index, worst]
-        index, worst = index[better], worst[better]
-        self.scores[index, worst] = scores[better]
-        self.colors[index, worst] = colors[better]
-
-    def blended(self) -> tuple[Array, Array]:
-        """Colours (N, 3) float32 and how well each texel was seen (N,), its best score."""
-        count = len(self.scores)
-        colors, best = np.zeros((count, 3), np.float32), self.scores.max(1, initial=0.0)
-        for first in range(0, count, BATCH):
-            part = slice(first, first + BATCH)
-            colors[part] = _robust_mean(self.scores[part], self.colors[part].astype(np.float32), best[part])
-        return colors, best
-
-
-def _robust_mean(scores: Array, colors: Array, best: Array) -> Array:
-    """(N, 3): views count by score against the best one's, and little where they differ from what most views show."""
-    seen = scores > 0
-    missing = np.where(seen[..., None], colors, np.nan)
-    missing[~seen.any(1)] = 0.0
-    middle = np.nanmedian(missing, axis=1, keepdims=True)
-    apart = np.abs(colors - middle).max(-1)
-    weight = (scores / np.maximum(best, 1e-9)[:, None]) ** SHARPNESS / (1.0 + (apart / OUTLIER) ** 4)
-    total = np.maximum(weight.sum(1), 1e-9)
-    return np.asarray(np.einsum("nk,nkc->nc", weight, colors) / total[:, None])
-
-
 def _selected(views: Sequence[View], surface: _Surface, count: int) -> tuple[list[View], Array]:
     """The views to project and the maps of their exposure (C, h, w, 3)."""
     if not len(views) or not len(surface.points):
@@ -170,7 +122,7 @@ def _selected(views: Sequence[View], surface: _Surface, count: int) -> tuple[lis
     return chosen, local_gains(part, gains)
 
 
-def _project(view: View, gain: Array, surface: _Surface, kept: _Kept) -> None:
+def _project(view: View, gain: Array, surface: _Surface, kept: Kept) -> None:
     picture, near = view.picture().evened(gain), surface.near(view)
     for first in range(0, len(near), BATCH):
         part = near[first : first + BATCH]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -128,7 +128,7 @@ class Model4D:
         pose = self.motions[video].at(time) if video in self.motions else None
         if self.agent is None or pose is None:
             return View(rgb, depth, mask)
-        posed = TriangleMesh(self.agent.posed(*pose), self.agent.mesh.faces, _vertex_colors(self.agent.mesh))
+        posed = replace(self.agent.mesh, vertices=self.agent.posed(*pose))
         agent_depth, _, agent_rgb = Raycaster(posed).render(intrinsics, T_world_camera)
         mask = (agent_depth > 0) & ((depth == 0) | (agent_depth < depth))
         return View(np.where(mask[..., None], agent_rgb, rgb), np.where(mask, agent_depth, depth), mask)
@@ -151,12 +151,3 @@ def write_renders(folder: Path, cameras: Cameras, model: Model4D) -> None:
                 depth = np.rint(np.minimum(view.depth * 1000.0, 65535)).astype(np.uint16)
                 cv2.imwrite(str(temporary / "depth" / f"{i:06d}.png"), depth)
                 cv2.imwrite(str(temporary / "mask" / f"{i:06d}.png"), view.mask.astype(np.uint8) * 255)
-
-
-def _vertex_colors(mesh: TriangleMesh) -> Array | None:
-    if mesh.colors is not None or mesh.uv is None or mesh.texture is None:
-        return mesh.colors
-    height, width = mesh.texture.shape[:2]
-    column = np.clip(np.rint(mesh.uv[:, 0] * width - 0.5).astype(int), 0, width - 1)
-    row = np.clip(np.rint(mesh.uv[:, 1] * height - 0.5).astype(int), 0, height - 1)
-    return np.asarray(mesh.texture[row, column])

@@ -9,6 +9,7 @@ from embreex.rtcore_scene import EmbreeScene
 from ats_sim.arrays import Array
 from ats_sim.geometry import Intrinsics
 from ats_sim.mesh import TriangleMesh
+from ats_sim.rendering.raycast_backend import sample_texture
 
 
 def pixel_rays(intrinsics: Intrinsics) -> Array:
@@ -38,7 +39,7 @@ class Raycaster:
         return depth, face
 
     def render(self, intrinsics: Intrinsics, T_world_camera: Array) -> tuple[Array, Array, Array]:
-        """As :meth:`depth`, and the interpolated vertex colours (H,W,3) uint8 (0 where nothing is hit)."""
+        """As :meth:`depth`, and the colours (H,W,3) uint8 of what is hit (0 where nothing is)."""
         rays = pixel_rays(intrinsics).reshape(-1, 3) @ T_world_camera[:3, :3].T.astype(np.float32)
         origins = np.broadcast_to(T_world_camera[:3, 3].astype(np.float32), rays.shape)
         distance, face, barycentric = self.cast(origins, rays)
@@ -64,12 +65,17 @@ class Raycaster:
         return distance, face, weights
 
     def colors(self, face: Array, barycentric: Array) -> Array:
-        """Vertex colours (N,3) uint8 at points of faces (N,) with corner weights (N,3); 0 where the face is -1."""
+        """Colours (N,3) uint8 of the mesh's texture, else of its vertices, at points of faces (N,) with corner weights
+        (N,3); 0 where the face is -1."""
         colors = np.zeros((len(face), 3), dtype=np.uint8)
         hit = face >= 0
-        if self.mesh.colors is None:
+        corners, weights = self.mesh.faces[face[hit]], barycentric[hit, :, None]
+        if self.mesh.texture is not None and self.mesh.uv is not None:
+            place = (self.mesh.uv[corners] * weights).sum(axis=1)
+            colors[hit] = np.rint(255.0 * sample_texture(self.mesh.texture, place))
+        elif self.mesh.colors is not None:
+            mixed = (self.mesh.colors[corners].astype(np.float32) * weights).sum(axis=1)
+            colors[hit] = np.rint(mixed).clip(0, 255).astype(np.uint8)
+        else:
             colors[hit] = 200
-            return colors
-        corners = self.mesh.colors[self.mesh.faces[face[hit]]].astype(np.float32)
-        colors[hit] = np.rint((corners * barycentric[hit, :, None]).sum(axis=1)).clip(0, 255).astype(np.uint8)
         return colors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.reconstruction.export.sightings import Sightings
+from ats_sim.reconstruction.painting.sightings import Sightings
 
 DARKEST, BRIGHTEST = 10.0, 248.0
 GAIN_GRID, GAIN_REACH = (9, 12), 1.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from ats_sim.arrays import Array
 from ats_sim.progress import track
-from ats_sim.reconstruction.export.views import View
+from ats_sim.reconstruction.painting.views import View
 
 SECOND = 0.3
 """What a second good view of a point is worth beside the first."""
@@ -49,7 +49,7 @@ def sightings(views: Sequence[View], points: Array, normals: Array) -> Sightings
         scores[row, index], colors[row, index] = score, picture.colors(pixels)
         places[row, index] = (pixels + 0.5) / np.array(picture.depth.shape[::-1], dtype=np.float32)
         crispness[row] = picture.crispness()
-    sharp = _beside_neighbours(crispness, [view.video.name for view in views])
+    sharp = beside_neighbours(crispness, [view.video.name for view in views])
     return Sightings(scores * sharp[:, None].astype(np.float32), colors, places, sharp)
 
 
@@ -75,7 +75,7 @@ def chosen_views(scores: Array, count: int) -> Array:
     return np.array(chosen, dtype=int)
 
 
-def _beside_neighbours(crispness: Array, names: Sequence[str]) -> Array:
+def beside_neighbours(crispness: Array, names: Sequence[str]) -> Array:
     """(C,) 0..1: how crisp each picture is beside those taken before and after it in the same recording."""
     sharp = np.ones(len(crispness))
     for row, name in enumerate(names):
