@@ -17,9 +17,9 @@ from ats_sim.reconstruction.stages import MARKERS, Stages, capture_key
 RENDER_OUTPUTS = ("renders",)
 SCENE_VERSION = "scene/2"
 """Changes when fusion makes something else of the same input."""
-AGENT_VERSION = "agent/3"
+AGENT_VERSION = "agent/4"
 """Changes when the agent is found, fitted or shaped otherwise."""
-HOME_VERSION = "home/4"
+HOME_VERSION = "home/5"
 """Changes when the export makes something else of the same input, so that old homes are made anew."""
 
 

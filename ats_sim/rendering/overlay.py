@@ -151,9 +151,10 @@ def _visible_radius(tracks: Array | None, camera: Camera) -> float:
 
 def _bleached(skinned: SkinnedMesh) -> SkinnedMesh:
     """The agent without its coat, so that the tint alone decides the colour."""
-    mesh = skinned.mesh
-    white = np.full(mesh.vertices.shape, 255, dtype=np.uint8)
-    return replace(skinned, mesh=TriangleMesh(mesh.vertices, mesh.faces, colors=white))
+    mesh, white = skinned.mesh, np.uint8(255)
+    if mesh.texture is not None:
+        return replace(skinned, mesh=replace(mesh, texture=np.full((1, 1, 3), white)))
+    return replace(skinned, mesh=replace(mesh, colors=np.full(mesh.vertices.shape, white)))
 
 
 def _lowered(name: str, points: Array | None, drop: Array) -> Array | None:

@@ -35,6 +35,7 @@ from ats_sim.reconstruction.agent.support import support_heights
 from ats_sim.reconstruction.agent.telling_windows import telling_windows
 from ats_sim.reconstruction.agent.template import Shape, Template, neutral_shape
 from ats_sim.reconstruction.agent.templates.plans import PLANS
+from ats_sim.reconstruction.agent.texture import painted
 from ats_sim.reconstruction.processes import side_by_side
 from ats_sim.reconstruction.scene.raycast import Raycaster
 
@@ -97,7 +98,8 @@ def reconstruct_agent(
         motion = _motion(one, fitted.get(one.video.name), skinned)
         down = foot_contacts(motion, skinned, caster, scene.floor_height)
         motions[one.video.name] = replace(motion, contacts=down)
-    agent = AgentReconstruction(skinned, motions, shape, _metrics(motions, residual), tensors)
+    shown = painted(skinned, [_posed(one, fitted[one.video.name]) for one in found])
+    agent = AgentReconstruction(skinned, motions, shape, _metrics(motions, residual), tensors, shown)
     agent.write(output)
     return agent
 

@@ -30,13 +30,15 @@ class AgentReconstruction:
     """Figures of the fit that need no ground truth."""
     field: Mapping[str, Array] = field(default_factory=dict)
     """Tensors of its neural field, if it has one."""
+    textured: SkinnedMesh | None = None
+    """The same animal with a texture for its colours, vertices doubled along the cuts; this is what agent.glb shows."""
 
     def write(self, output: Path) -> None:
         """Write all files, each atomically."""
         output.mkdir(parents=True, exist_ok=True)
         write_motion(output / "motion.npz", self.motions)
         write_json(output / "agent_skeleton.json", self.skinned.skeleton.to_json())
-        write_agent(output / "agent.glb", self.skinned, clips(self.motions))
+        write_agent(output / "agent.glb", self.textured or self.skinned, clips(self.motions))
         self._write_tensors(output / "agent.safetensors")
 
     def _write_tensors(self, path: Path) -> None:

@@ -24,7 +24,8 @@ from ats_sim.reconstruction.painting.kept import Kept
 from ats_sim.reconstruction.painting.sightings import Sightings
 from ats_sim.reconstruction.scene.raycast import Raycaster
 
-FRAMES_PER_VIDEO = 150
+FRAMES, FRAMES_PER_VIDEO = 600, 150
+"""Most frames looked at, of all videos together and of one."""
 SAMPLES, GAIN_FRAMES = 3000, 40
 """Texels and frames a video by which exposures are compared."""
 DEPTH_MARGIN = 0.03
@@ -35,8 +36,10 @@ FEATHER = 3.0
 """Pixels over which a frame fades out towards the mask's rim, where a pose a little off shows the room."""
 MIRRORED = 0.02
 """Metres within which the mirror image of a place counts as seen."""
-WELL_FITTED = 4.0
+WELL_FITTED = 8.0
 """How fast a frame's say drops with the overlap of fitted body and mask."""
+SHARPNESS = 2.0
+"""How fast it drops beside the best view's; low, because the nearest view's pose is no better than the others'."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,8 @@ class AgentTextureOptions:
 
     size: int = 512
     """Edge of the picture, texels."""
-    views: int = 6
-    """Views kept per texel."""
-    sharpness: float = 3.0
-    """How fast a view's say drops with its score; large = the best view decides."""
+    views: int = 12
+    """Views kept per texel: fewer show crisper stripes, more show them at their mean place."""
 
 
 def painted(
@@ -67,13 +68,14 @@ def painted(
     options = options or AgentTextureOptions()
     atlas = Atlas.of(skinned.mesh, options.size)
     surface = _Surface.of(atlas)
-    picked = [(number, part, k) for number, part in enumerate(parts) for k in _picked(part)]
+    most = min(FRAMES_PER_VIDEO, FRAMES // max(1, len(parts)))
+    picked = [(number, part, k) for number, part in enumerate(parts) for k in _spread(part, most)]
     gains = _gains(skinned, surface, parts)
     kept = Kept.empty(len(atlas.texel), options.views)
     for number, part, k in track(picked, "paint the agent"):
         index, scores, colors = _sight(skinned, surface, part, k)
         kept.offer(index, scores, np.rint(np.clip(colors / gains[number], 0, 255)).astype(np.uint8))
-    colors, sure = kept.blended(options.sharpness)
+    colors, sure = kept.blended(SHARPNESS)
     mesh = atlas.painted(_filled(surface.at(skinned.mesh.vertices), colors, sure > 0))
     return SkinnedMesh(mesh, skinned.skin_joints[atlas.source], skinned.skin_weights[atlas.source], skinned.skeleton)
 
@@ -102,9 +104,10 @@ class _Surface:
         return np.einsum("nc,nck->nk", self.weights, values[self.corners].astype(np.float32))
 
 
-def _picked(part: PosedFrames) -> list[int]:
+def _spread(part: PosedFrames, most: int) -> list[int]:
+    """Indices of at most that many of a video's frames, spread evenly."""
     count = len(part.frames)
-    return np.unique(np.linspace(0, count - 1, min(FRAMES_PER_VIDEO, count)).astype(int)).tolist()
+    return [int(k) for k in np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))]
 
 
 def _sight(skinned: SkinnedMesh, surface: _Surface, part: PosedFrames, k: int) -> tuple[Array, Array, Array]:
@@ -154,8 +157,7 @@ def _gains(skinned: SkinnedMesh, surface: _Surface, parts: Sequence[PosedFrames]
     some = surface.some(SAMPLES)
     scores, colors = np.zeros((len(parts), SAMPLES)), np.zeros((len(parts), SAMPLES, 3))
     for number, part in enumerate(parts):
-        picked = _picked(part)
-        for k in picked[:: max(1, len(picked) // GAIN_FRAMES)]:
+        for k in _spread(part, GAIN_FRAMES):
             index, says, shown = _sight(skinned, some, part, k)
             scores[number, index] += says
             colors[number, index] += says[:, None] * shown

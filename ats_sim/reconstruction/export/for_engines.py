@@ -34,7 +34,7 @@ def export_for_engines(
     | `scene_lod1.glb`, ... | the scene with fewer triangles, one per share |
     | `collision_parts.obj` | the solid as convex parts, an object each |
     | `agent_hinges.urdf`, `agent.srdf` | the rig with limited hinges, and the links that may overlap |
-    | `scene.usdc` with `scene.jpg`, `agent.usdc` | the same as USD, where usd-core is installed |
+    | `scene.usdc`, `agent.usdc` with `scene.jpg`, `agent.jpg` | the same as USD, where usd-core is installed |
 
     Args:
         home: What to write.

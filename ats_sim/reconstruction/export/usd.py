@@ -28,13 +28,19 @@ def write_usd_scene(path: Path, mesh: TriangleMesh) -> None:
     Raises:
         ModuleNotFoundError: If usd-core is missing.
     """
-    if mesh.texture is not None:
-        with atomic_path(path.with_suffix(".jpg")) as temporary:
-            temporary.write_bytes(encode_picture(mesh.texture, "jpeg"))
+    picture = write_picture(path, mesh)
     with new_stage(path) as stage:
         root = stage.DefinePrim("/scene", "Xform")
         stage.SetDefaultPrim(root)
-        write_mesh(stage, "/scene/mesh", mesh, f"./{path.stem}.jpg")
+        write_mesh(stage, "/scene/mesh", mesh, picture)
+
+
+def write_picture(path: Path, mesh: TriangleMesh) -> str:
+    """Write a mesh's texture, if it has one, beside the USD file that refers to it by what this returns."""
+    if mesh.texture is not None:
+        with atomic_path(path.with_suffix(".jpg")) as temporary:
+            temporary.write_bytes(encode_picture(mesh.texture, "jpeg"))
+    return f"./{path.stem}.jpg"
 
 
 @contextmanager

@@ -16,23 +16,26 @@ from ats_sim.arrays import Array
 from ats_sim.geometry import exp_so3, quaternion_from_matrix
 from ats_sim.gltf import Animation, continuous
 from ats_sim.mesh import SkinnedMesh
-from ats_sim.reconstruction.export.usd import TIME_CODES_PER_SECOND, new_stage, write_mesh
+from ats_sim.reconstruction.export.usd import TIME_CODES_PER_SECOND, new_stage, write_mesh, write_picture
 from ats_sim.skeleton import Skeleton
 
 
 def write_usd_agent(path: Path, skinned: SkinnedMesh, animations: Sequence[Animation]) -> None:
-    """Write an agent without texture; the first of its animations is the one that plays, the others lie beside it.
+    """Write an agent and beside it its texture, if it has one, `<stem>.jpg`.
+
+    The first of its animations is the one that plays, the others lie beside it.
 
     Raises:
         ModuleNotFoundError: If usd-core is missing.
     """
     from pxr import UsdSkel
 
+    picture = write_picture(path, skinned.mesh)
     with new_stage(path) as stage:
         root = UsdSkel.Root.Define(stage, "/agent")
         stage.SetDefaultPrim(root.GetPrim())
         _write_skeleton(stage, skinned.skeleton)
-        body = write_mesh(stage, "/agent/body", skinned.mesh, "")
+        body = write_mesh(stage, "/agent/body", skinned.mesh, picture)
         _bind(body, skinned)
         clips = [_write_animation(stage, skinned.skeleton, animation) for animation in animations]
         if clips:
