@@ -1,4 +1,4 @@
-"""An animal whose pattern is known, filmed and painted anew: stripes that vertex colours are too coarse for come back."""
+"""An animal whose pattern is known, filmed and painted anew: stripes too fine for vertex colours come back."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def walk(skinned: SkinnedMesh) -> tuple[Array, Array]:
 
 
 def filmed(start: float, stop: float, gain: float = 1.0) -> PosedFrames:
-    """The striped animal, much finer than what is painted, from an arc of headings around it (radians, 0 = its head)."""
+    """The striped animal, finer than what is painted, from an arc of headings around it (radians, 0 = its head)."""
     true = quadruped_template(faces=16000)
     colors = striped(true.mesh.vertices[:, 0].astype(np.float64)).astype(np.uint8)
     roots, joints = walk(true)

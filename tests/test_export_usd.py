@@ -9,7 +9,7 @@ import pytest
 pxr = pytest.importorskip("pxr", reason="needs usd-core: pip install -e '.[engines]'")
 from pxr import Usd, UsdGeom, UsdShade, UsdSkel  # noqa: E402
 from test_gltf import make_agent, quad  # noqa: E402
-from toy_home import make_toy_home  # noqa: E402
+from toy_home import make_toy_home, with_texture  # noqa: E402
 
 from ats_sim.gltf import Animation, read_agent  # noqa: E402
 from ats_sim.mesh import SkinnedMesh  # noqa: E402
@@ -66,6 +66,20 @@ def test_turned_joints_move_alike(tmp_path: Path) -> None:
     binds = np.array(query.GetJointWorldBindTransforms()).swapaxes(-1, -2)
     np.testing.assert_allclose(binds, skinned.skeleton.rest_transforms, atol=1e-9)
     assert query.HasRestPose() and query.HasBindPose()
+
+
+def test_textured_animal_has_its_picture_beside_it_and_moves_alike(tmp_path: Path) -> None:
+    skinned, motion = make_agent()
+    skinned = with_texture(skinned)
+    write_usd_agent(tmp_path / "agent.usdc", skinned, [motion])
+    stage = Usd.Stage.Open(str(tmp_path / "agent.usdc"))
+    assert_moves_alike(stage, skinned, motion, [0, 7])
+    prim = UsdGeom.Mesh(stage.GetPrimAtPath("/agent/body"))
+    material, _ = UsdShade.MaterialBindingAPI(prim.GetPrim()).ComputeBoundMaterial()
+    texture = UsdShade.Shader(stage.GetPrimAtPath(material.GetPath().AppendChild("colors"))).GetInput("file").Get()
+    assert Path(texture.resolvedPath).name == "agent.jpg"
+    places = np.array(UsdGeom.PrimvarsAPI(prim).GetPrimvar("st").Get())
+    np.testing.assert_allclose(places, skinned.mesh.uv * [1, -1] + [0, 1], atol=1e-6)
 
 
 def test_every_motion_is_there_and_can_be_chosen(tmp_path: Path) -> None:

@@ -7,17 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from ats_sim.arrays import Array
 from ats_sim.errors import RenderError
-from ats_sim.geometry import Intrinsics, exp_so3, look_at, rigid, yaw_matrix
+from ats_sim.geometry import Intrinsics, exp_so3, inverse, look_at, rigid, transform_points, yaw_matrix
 from ats_sim.home import Home
 from ats_sim.mesh import SkinnedMesh
 from ats_sim.rendering import AGENT_LABEL, Camera, HomeRenderer, Renderer, open_renderer
 from ats_sim.rendering.body import Body
 from ats_sim.rendering.cameras import agent_camera, head_joint
+from ats_sim.rendering.raycast_backend import sample_texture
 from ats_sim.skeleton import Skeleton
-from tests.toy_home import make_toy_home
+from tests.toy_home import make_toy_home, with_texture
 
 WEIGHTS = np.array([0.5, 0.25, 0.15, 0.1], dtype=np.float32)
 INTRINSICS = Intrinsics.from_fov(0.9, 200, 150)
@@ -87,6 +89,27 @@ def test_a_skinned_mesh_starts_at_rest_and_moves_by_its_joints_alone(renderer: R
         renderer.update_vertices(handle, home.agent.mesh.vertices)
     with pytest.raises(RenderError, match="add_skinned"):
         renderer.pose(renderer.add(home.agent.mesh, 3), home.agent.skeleton.rest_transforms)
+
+
+def test_a_bent_agent_wears_its_picture(renderer: Renderer, home: Home) -> None:
+    """Closed form: at rest and from the side, a pixel's colour is the picture's at the x and z that it shows."""
+    skinned = with_texture(home.agent)
+    handle = renderer.add_skinned(skinned, 2, unlit=True)
+    low, high = skinned.mesh.vertices.min(0), skinned.mesh.vertices.max(0)
+    for seed in range(2):
+        root, _ = some_pose(seed)
+        renderer.pose(handle, skinned.skeleton.forward_kinematics(root, np.zeros((26, 3))))
+        camera = camera_on(root)
+        frame = renderer.render(camera)
+        rows, columns = np.nonzero(ndimage.binary_erosion(frame.labels == 2, iterations=2))
+        depth = frame.depth[rows, columns, None]
+        lens = camera.intrinsics
+        ahead = np.stack([(columns - lens.cx) / lens.fl_x, (rows - lens.cy) / lens.fl_y, np.ones(len(rows))], axis=-1)
+        rest = transform_points(inverse(root) @ camera.T_world_camera, ahead * depth)
+        uv = ((rest - low) / (high - low))[:, [0, 2]]
+        expected = sample_texture(skinned.mesh.texture, uv) * 255.0
+        assert len(rows) > 500
+        assert np.mean(np.abs(frame.rgb[rows, columns] - expected).max(-1) < 16) > 0.9
 
 
 def test_light_and_shadow_of_a_bent_agent_agree_with_ray_casting(home: Home) -> None:

@@ -35,7 +35,7 @@ SWITCHES = (
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_toy_home(tmp_path_factory.mktemp("home") / "toy")
+    return make_toy_home(tmp_path_factory.mktemp("home") / "toy", textured=True)
 
 
 @pytest.fixture(scope="module")

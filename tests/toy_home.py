@@ -5,6 +5,7 @@ The room is a box of 5 x 4 x 2.5 m around the origin with one solid couch; every
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,9 @@ def toy_skeleton() -> Skeleton:
     return Skeleton(QUADRUPED_NAMES, parents, rigid(np.broadcast_to(np.eye(3), (26, 3, 3)), offsets))
 
 
-def make_toy_home(folder: Path, *, policy: bool = False) -> Path:
-    """Write the toy home into an empty folder; with `policy` it lists a policy.json (whose graphs are no real ones)."""
+def make_toy_home(folder: Path, *, policy: bool = False, textured: bool = False) -> Path:
+    """Write the toy home into an empty folder; with `policy` it lists a policy.json (whose graphs are no real ones), if
+    `textured` its animal has a picture for its colours."""
     folder.mkdir(parents=True, exist_ok=True)
     skeleton = toy_skeleton()
     scene = merge([_box(ROOM_LOW, ROOM_HIGH, inward=True, color=200), _box(COUCH_LOW, COUCH_HIGH, color=90)])
@@ -69,7 +71,7 @@ def make_toy_home(folder: Path, *, policy: bool = False) -> Path:
     recorded = recorded_roots()
     time = np.arange(len(recorded)) / 10.0
     animation = Animation("toy", time, recorded, np.zeros((len(recorded), 26, 3)))
-    write_agent(folder / "agent.glb", _skinned(skeleton), [animation])
+    write_agent(folder / "agent.glb", with_texture(_skinned(skeleton)) if textured else _skinned(skeleton), [animation])
     (folder / "agent.urdf").write_text(toy_urdf(skeleton))
     toy_volume().write(folder / "perception.npz")
     write_recordings(folder / "recordings.npz", [toy_recording(skeleton)])
@@ -234,6 +236,16 @@ def _skinned(skeleton: Skeleton) -> SkinnedMesh:
     weights = np.zeros((8 * len(parts), 4), dtype=np.float32)
     weights[:, 0] = 1.0
     return SkinnedMesh(merge(parts), joints, weights, skeleton)
+
+
+def with_texture(skinned: SkinnedMesh) -> SkinnedMesh:
+    """The same animal with a picture of soft blotches laid across it from the side."""
+    mesh, (row, column) = skinned.mesh, np.indices((64, 64)) / 64.0
+    low, high = mesh.vertices.min(0), mesh.vertices.max(0)
+    waves = [np.sin(2 * np.pi * (a * row + b * column)) for a, b in ((1, 2), (2, 1), (3, 0))]
+    uv = ((mesh.vertices - low) / (high - low))[:, [0, 2]]
+    picture = np.rint(130 + 90 * np.stack(waves, axis=-1)).astype(np.uint8)
+    return replace(skinned, mesh=replace(mesh, colors=None, uv=uv, texture=picture))
 
 
 def _write_obj(path: Path, mesh: TriangleMesh) -> None:
