@@ -59,7 +59,7 @@ def reconstruct_agent(
     cache: Path | None = None,
     scene_field: SceneField | None = None,
 ) -> AgentReconstruction:
-    """Find, fit and colour the agent, and write motion.npz, agent.glb, agent_skeleton.json and agent.safetensors.
+    """Find, fit and paint the agent, and write motion.npz, agent.glb, agent_skeleton.json and agent.safetensors.
 
     Args:
         capture: The recordings.
@@ -98,7 +98,7 @@ def reconstruct_agent(
         motion = _motion(one, fitted.get(one.video.name), skinned)
         down = foot_contacts(motion, skinned, caster, scene.floor_height)
         motions[one.video.name] = replace(motion, contacts=down)
-    shown = painted(skinned, [_posed(one, fitted[one.video.name]) for one in found])
+    shown = painted(skinned, [one.posed(fitted[one.video.name]) for one in found], symmetric=template.symmetric)
     agent = AgentReconstruction(skinned, motions, shape, _metrics(motions, residual), tensors, shown)
     agent.write(output)
     return agent

@@ -1,8 +1,8 @@
 """The fitted animal's texture: the videos' own pictures, carried back onto its rest surface.
 
 As in texture mapping of scans (Zhou and Koltun 2014 name the trouble: places a little off blur a mean over many views),
-but of a surface that bends: a texel's place is the mean of its triangle's posed corners, which is exact, because linear
-blend skinning is linear in the vertices of a triangle along which weights are interpolated.
+but of a surface that bends. Only corners are bent and triangles stay flat, so a texel lies in every frame exactly where
+its weights put it between its triangle's posed corners.
 """
 
 from __future__ import annotations
@@ -53,7 +53,11 @@ class AgentTextureOptions:
 
 
 def painted(
-    skinned: SkinnedMesh, parts: Sequence[PosedFrames], options: AgentTextureOptions | None = None
+    skinned: SkinnedMesh,
+    parts: Sequence[PosedFrames],
+    options: AgentTextureOptions | None = None,
+    *,
+    symmetric: bool = True,
 ) -> SkinnedMesh:
     """The mesh with a texture in place of its vertex colours, its vertices doubled along the texture's cuts.
 
@@ -64,6 +68,7 @@ def painted(
         skinned: The animal at rest.
         parts: Fitted frames of every video.
         options: Size and effort.
+        symmetric: Whether what is seen of the left holds for the right.
     """
     options = options or AgentTextureOptions()
     atlas = Atlas.of(skinned.mesh, options.size)
@@ -76,7 +81,7 @@ def painted(
         index, scores, colors = _sight(skinned, surface, part, k)
         kept.offer(index, scores, np.rint(np.clip(colors / gains[number], 0, 255)).astype(np.uint8))
     colors, sure = kept.blended(SHARPNESS)
-    mesh = atlas.painted(_filled(surface.at(skinned.mesh.vertices), colors, sure > 0))
+    mesh = atlas.painted(_filled(surface.at(skinned.mesh.vertices), colors, sure > 0, symmetric))
     return SkinnedMesh(mesh, skinned.skin_joints[atlas.source], skinned.skin_weights[atlas.source], skinned.skeleton)
 
 
@@ -166,7 +171,7 @@ def _gains(skinned: SkinnedMesh, surface: _Surface, parts: Sequence[PosedFrames]
     return exposure_gains(seen, np.ones(len(parts), dtype=bool))
 
 
-def _filled(places: Array, colors: Array, known: Array) -> Array:
+def _filled(places: Array, colors: Array, known: Array, symmetric: bool) -> Array:
     """Texel colours (N, 3) at rest places (N, 3), those not known (N,) taken from their mirror image, else from what is
     around them."""
     from scipy.spatial import cKDTree
@@ -174,9 +179,10 @@ def _filled(places: Array, colors: Array, known: Array) -> Array:
     if not known.any():
         return np.full_like(colors, GREY)
     tree = cKDTree(places[known])
-    distance, index = tree.query(places[~known] * np.array([1, -1, 1], np.float32))
-    nearest, fallback = tree.query(places[~known])
-    source = np.where(distance < np.maximum(MIRRORED, nearest), index, fallback)
+    nearest, source = tree.query(places[~known])
+    if symmetric:
+        distance, index = tree.query(places[~known] * np.array([1, -1, 1], np.float32))
+        source = np.where(distance < np.maximum(MIRRORED, nearest), index, source)
     filled = colors.copy()
     filled[~known] = colors[known][source]
     return filled
