@@ -23,6 +23,8 @@ from ats_sim.reconstruction.scene.raycast import Raycaster
 from benchmarks.rgb_only_places import UP, foot, on_floor
 
 STEPS = 120
+FARTHEST = 8.0
+"""Metres from the camera."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +68,9 @@ class Cards:
         return out
 
     def touching(self) -> list[int]:
-        """Frames whose mask touches the floor in front of the camera."""
-        return [index for index in self.masks if np.isfinite(self.places[index]).all()]
+        """Frames whose mask touches the floor in front of the camera, and not beyond all rooms."""
+        away = np.linalg.norm(self.places - self.cameras[:, :3, 3], axis=1)
+        return [index for index in self.masks if away[index] < FARTHEST]
 
 
 @dataclass(frozen=True, eq=False)
