@@ -87,7 +87,7 @@ def measured(clip: Clip, options: argparse.Namespace, folder: Path) -> Numbers:
     model = whole
     if clip.masks is not None:
         model = solved(options.pycolmap, clip, folder / "without", True)
-        numbers["without animal"] = told(clip, model)
+        numbers["without animal"] = told(clip, model) | {"differs": differ(whole, model)}
     if "frames" not in model:
         return numbers
     cameras = _poses(model)
@@ -140,6 +140,16 @@ def told(clip: Clip, model: dict[str, Array]) -> Numbers:
     return out
 
 
+def differ(whole: dict[str, Array], without: dict[str, Array]) -> list[float]:
+    """Between the cameras of two models: median gap as a share of how far they spread, and median angle in degrees."""
+    if "frames" not in whole or "frames" not in without:
+        return []
+    common = np.intersect1d(whole["frames"], without["frames"])
+    first, second = (_poses(one)[np.isin(one["frames"], common)] for one in (whole, without))
+    gap, angle, _ = apart(first, second)
+    return [gap / float(np.linalg.norm(np.ptp(second[:, :3, 3], axis=0))), angle]
+
+
 def _poses(model: dict[str, Array]) -> Array:
     whole = np.tile(np.eye(4), (len(model["frames"]), 1, 1))
     whole[:, :3] = model["world_to_camera"]
@@ -165,7 +175,7 @@ def animal(clip: Clip, model: dict[str, Array], points: Array, placed: Array, pi
         "body length m": float(np.ptp(body.body.mesh.vertices[:, 0])),
     }
     if clip.true is not None and clip.true_root is not None:
-        onto = similarity(placed[:, :3, 3], clip.true[model["frames"]][:, :3, 3])
+        onto = similarity(placed, clip.true[model["frames"]])
         numbers |= strayed(body.T_world_root[usable], clip.true_root[model["frames"]][usable], onto)
     return numbers
 

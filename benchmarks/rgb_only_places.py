@@ -68,18 +68,21 @@ def metres_per_unit(
     raise ValueError("say camera_height or walked")
 
 
-def similarity(source: Array, target: Array) -> tuple[float, Array, Array]:
-    """Scale, rotation (3, 3), shift (3,) that lay points (N, 3) on others with the least squares (Umeyama 1991)."""
-    middle, goal = source.mean(axis=0), target.mean(axis=0)
-    cross = (target - goal).T @ (source - middle)
-    turn = project_to_so3(cross)
-    scale = float(np.trace(turn.T @ cross) / ((source - middle) ** 2).sum())
+def similarity(cameras: Array, others: Array) -> tuple[float, Array, Array]:
+    """Scale, rotation (3, 3), shift (3,) that lay cameras (N, 4, 4) on others.
+
+    The rotation is the one that orientations agree on: centres on a short path would leave it open.
+    """
+    turn = project_to_so3((others[:, :3, :3] @ np.swapaxes(cameras[:, :3, :3], 1, 2)).sum(axis=0))
+    middle, goal = cameras[:, :3, 3].mean(axis=0), others[:, :3, 3].mean(axis=0)
+    turned = (cameras[:, :3, 3] - middle) @ turn.T
+    scale = float((turned * (others[:, :3, 3] - goal)).sum() / (turned**2).sum())
     return scale, turn, goal - scale * turn @ middle
 
 
 def apart(cameras: Array, others: Array) -> tuple[float, float, float]:
     """Median distance of centres and angle (degrees) after a similarity onto the others, and its scale."""
-    scale, turn, shift = similarity(cameras[:, :3, 3], others[:, :3, 3])
+    scale, turn, shift = similarity(cameras, others)
     gaps = np.linalg.norm(scale * cameras[:, :3, 3] @ turn.T + shift - others[:, :3, 3], axis=1)
     angles = np.degrees(geodesic_angle(turn @ cameras[:, :3, :3], others[:, :3, :3]))
     return float(np.median(gaps)), float(np.median(angles)), scale

@@ -6,7 +6,7 @@ from typing import Any
 
 CAMERAS = (
     "| clip | pictures | registered, animal in / out | points | px | angle ° | path / distance | lens ° in / out "
-    "| sightings (pixels) on the animal | floor: points, roll ° |\n|---|---|---|---|---|---|---|---|---|---|"
+    "| sightings (pixels) on the animal | in and out differ | floor: points, roll ° |\n|---|---|---|---|---|---|---|---|---|---|---|"
 )
 ANIMAL = (
     "| clip | camera above the floor m | silhouettes on the floor | height m, 10 / 50 / 90 % | speed m/s, 50 / 95 % "
@@ -20,12 +20,14 @@ def camera_row(name: str, numbers: dict[str, Any]) -> str:
     kept, first = both[-1], both[0]
     cells = [name, str(numbers["pictures"]), " / ".join(_count(one) for one in both)]
     if "points" not in kept:
-        return _row([*cells, *[""] * 7])
+        return _row([*cells, *[""] * 8])
     cells += [f"{kept['points']:,}", f"{kept['reprojection px']:.2f}", f"{kept['median angle °']:.1f}"]
     cells += [f"{kept['path / distance']:.2f}"]
     cells += [" / ".join(f"{one['field of view °']:.0f}" if "points" in one else "–" for one in both)]
     known = "sightings on the animal" in first
     cells += [f"{first['sightings on the animal']:.0%} ({first['pixels on the animal']:.0%})" if known else ""]
+    differs = kept.get("differs")
+    cells += [f"{differs[0]:.1%}, {differs[1]:.2f}°" if differs else ""]
     floor = numbers["floor"]
     cells += [floor if isinstance(floor, str) else f"{floor['points on it']:.0%}, {floor['median roll °']:.1f}"]
     return _row(cells)
