@@ -13,24 +13,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.geometry import inverse
 from ats_sim.reconstruction.capture.importing.recording import Lens, straight_lens
 from ats_sim.reconstruction.capture.importing.straight import straightened
 from benchmarks.rgb_only_agent import Cards, fitted
 from benchmarks.rgb_only_clips import Clip, read_clip
+from benchmarks.rgb_only_models import differ, poses, solved
 from benchmarks.rgb_only_picture import draw
 from benchmarks.rgb_only_places import apart, floor_plane, levelled, metres_per_unit, similarity, widest_angles
 from benchmarks.rgb_only_rows import ANIMAL, CAMERAS, animal_row, camera_row
 
-RIM = 9
-"""Pixels around the animal that are not matched either."""
 HELD = 1.4
 """Metres above the floor at which people are taken to hold a phone, where they say nothing."""
 FEWEST_PIXELS = 50
@@ -59,27 +56,6 @@ def main() -> None:
     print("\n\n".join("\n".join([head, *lines]) for head, lines in rows.items()))
 
 
-def solved(python: str, clip: Clip, folder: Path, without_animal: bool) -> dict[str, Array]:
-    """The largest model of structure from motion; one that lies there is kept."""
-    import cv2
-
-    taken = folder / "model.npz"
-    if taken.exists():
-        return dict(np.load(taken))
-    rim = np.ones((RIM, RIM), np.uint8)
-    for kind in ("images", "masks") if without_animal else ("images",):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-    for i, picture in enumerate(clip.pictures):
-        cv2.imwrite(str(folder / "images" / f"{i:05d}.png"), picture[..., ::-1])
-        if without_animal and clip.masks is not None:
-            allowed = 255 - 255 * cv2.dilate(clip.masks[i].astype(np.uint8), rim)
-            cv2.imwrite(str(folder / "masks" / f"{i:05d}.png.png"), allowed)
-    script = Path(__file__).with_name("rgb_only_sfm.py")
-    with (folder / "log.txt").open("w") as log:
-        subprocess.run([python, str(script), str(folder), str(taken)], check=True, stderr=log)
-    return dict(np.load(taken))
-
-
 def measured(clip: Clip, options: argparse.Namespace, folder: Path) -> Numbers:
     """Everything, of one clip; writes its picture."""
     whole = solved(options.pycolmap, clip, folder / "everything", False)
@@ -90,7 +66,7 @@ def measured(clip: Clip, options: argparse.Namespace, folder: Path) -> Numbers:
         numbers["without animal"] = told(clip, model) | {"differs": differ(whole, model)}
     if "frames" not in model:
         return numbers
-    cameras = _poses(model)
+    cameras = poses(model)
     floor = floor_plane(model["points"], cameras, np.random.default_rng(0))
     if floor is None:
         return numbers | {"floor": "none found"}
@@ -118,7 +94,7 @@ def told(clip: Clip, model: dict[str, Array]) -> Numbers:
     out: Numbers = {"models": model["models"].tolist(), "cpu s": float(model["cpu_s"])}
     if "frames" not in model:
         return out
-    cameras, seen, points = _poses(model), model["seen"], model["points"]
+    cameras, seen, points = poses(model), model["seen"], model["points"]
     focal, width, height = float(model["lens"][0]), *model["size"]
     away = np.linalg.norm(points - np.median(cameras[:, :3, 3], axis=0), axis=1)
     out |= {
@@ -138,22 +114,6 @@ def told(clip: Clip, model: dict[str, Array]) -> Numbers:
         gap, turn, scale = apart(cameras, clip.true[model["frames"]])
         out |= {"centres off m": gap, "turned off °": turn}
     return out
-
-
-def differ(whole: dict[str, Array], without: dict[str, Array]) -> list[float]:
-    """Between the cameras of two models: median gap as a share of how far they spread, and median angle in degrees."""
-    if "frames" not in whole or "frames" not in without:
-        return []
-    common = np.intersect1d(whole["frames"], without["frames"])
-    first, second = (_poses(one)[np.isin(one["frames"], common)] for one in (whole, without))
-    gap, angle, _ = apart(first, second)
-    return [gap / float(np.linalg.norm(np.ptp(second[:, :3, 3], axis=0))), angle]
-
-
-def _poses(model: dict[str, Array]) -> Array:
-    whole = np.tile(np.eye(4), (len(model["frames"]), 1, 1))
-    whole[:, :3] = model["world_to_camera"]
-    return inverse(whole)
 
 
 def animal(clip: Clip, model: dict[str, Array], points: Array, placed: Array, picture: Path) -> Numbers:

@@ -6,7 +6,8 @@ from typing import Any
 
 CAMERAS = (
     "| clip | pictures | registered, animal in / out | points | px | angle ° | path / distance | lens ° in / out "
-    "| sightings (pixels) on the animal | in and out differ | floor: points, roll ° |\n|---|---|---|---|---|---|---|---|---|---|---|"
+    "| sightings (pixels) on the animal | in and out differ | floor: points, roll ° |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|"
 )
 ANIMAL = (
     "| clip | camera above the floor m | silhouettes on the floor | height m, 10 / 50 / 90 % | speed m/s, 50 / 95 % "
