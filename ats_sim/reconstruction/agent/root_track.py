@@ -167,7 +167,7 @@ def _score_frame(one: Sightings, frame: int, body: _Held) -> tuple[Array, Array]
     places = points.mean(0) - np.einsum("hij,hj->hi", turns, front)
     for _ in range(3):
         local = np.einsum("hji,hpj->hpi", turns, points[None] - places[:, None])
-        distance, nearest = body.tree.query(local.reshape(-1, 3), distance_upper_bound=10.0)
+        distance, nearest = body.tree.query(local.reshape(-1, 3))
         residual = local - vertices[nearest].reshape(local.shape)
         weight = (distance.reshape(HEADINGS, -1) < 2 * CLAMP)[..., None]
         step = (residual * weight).sum(1) / np.maximum(weight.sum(1), 1)
