@@ -24,6 +24,7 @@ from ats_sim.arrays import Array
 from ats_sim.errors import ReconstructionError
 from ats_sim.files import atomic_path
 from ats_sim.progress import steps as progress_steps
+from ats_sim.reconstruction.descent_config import DescentConfig
 
 FREE_OPTIONS = ("device", "checkpoint_every")
 """What may differ between a training and its continuation: nothing that changes a number."""
@@ -38,19 +39,11 @@ class Descent(ABC):
     """What is trained, for messages and the progress bar."""
 
     def __init__(
-        self,
-        named: Mapping[str, nn.Parameter],
-        rate: Callable[[str], float],
-        *,
-        steps: int,
-        last_rate: float,
-        seed: int,
-        checkpoint_every: int,
-        key: str,
+        self, named: Mapping[str, nn.Parameter], rate: Callable[[str], float], config: DescentConfig, key: str
     ) -> None:
-        """Train `named` parameters at the rates that `rate` gives their names, falling to the share `last_rate` over
-        all `steps`; `key` is the hash of everything that the result depends on."""
-        self.steps, self.last_rate, self.seed, self.checkpoint_every = steps, last_rate, seed, checkpoint_every
+        """Train `named` parameters at the rates that `rate` gives their names; `key` is the hash of everything that the
+        result depends on."""
+        self._descent = config
         self.key, self.step, self.skipped = key, 0, 0
         self._named = dict(named)
         self._rates = [rate(name) for name in self._named]
@@ -68,7 +61,7 @@ class Descent(ABC):
             ReconstructionError: If that happens too often in a row.
         """
         for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
-            group["lr"] = rate * self.last_rate**self.progress
+            group["lr"] = rate * self._descent.last_rate**self.progress
         self._optimiser.zero_grad(set_to_none=True)
         losses = self.losses()
         total = torch.stack(list(losses.values())).sum()
@@ -86,7 +79,7 @@ class Descent(ABC):
     @property
     def progress(self) -> float:
         """Share of the steps that were taken."""
-        return min(1.0, self.step / self.steps)
+        return min(1.0, self.step / self._descent.steps)
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the rest of the training depends on."""
@@ -114,16 +107,16 @@ class Descent(ABC):
         state = None if checkpoint is None else read_checkpoint(checkpoint, self.key)
         if state is not None:
             self.restore(state)
-        with progress_steps(self.steps, None if quiet else self.what) as bar:
+        with progress_steps(self._descent.steps, None if quiet else self.what) as bar:
             bar.advance(self.step)
-            while self.step < self.steps:
+            while self.step < self._descent.steps:
                 bar.advance(1, **self.advance())
-                if checkpoint is not None and self.step % self.checkpoint_every == 0:
+                if checkpoint is not None and self.step % self._descent.checkpoint_every == 0:
                     write_checkpoint(checkpoint, self.state(), self.key)
 
     def generator(self) -> torch.Generator:
         """What the next step draws from."""
-        seed = np.random.SeedSequence([self.seed, self.step]).generate_state(1, np.uint64)[0]
+        seed = np.random.SeedSequence([self._descent.seed, self.step]).generate_state(1, np.uint64)[0]
         return torch.Generator().manual_seed(int(seed >> np.uint64(1)))
 
     def _finite(self, total: Tensor) -> bool:

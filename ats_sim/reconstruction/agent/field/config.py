@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ats_sim.errors import ConfigError
+from ats_sim.reconstruction.descent_config import DescentConfig
 
 
 @dataclass(frozen=True)
-class AgentFieldConfig:
+class AgentFieldConfig(DescentConfig):
     """Size, training and losses of the field. Lengths are metres."""
 
-    steps: int = 1500
-    """Optimiser steps."""
     frames: int = 16
     """Frames that a step looks at."""
     rays_per_frame: int = 64
@@ -41,10 +40,6 @@ class AgentFieldConfig:
     """Whether what is seen of one side's shape holds for the other."""
     sharpness: tuple[float, float] = (0.012, 0.004)
     """Width of the surface's density at the first and the last step."""
-    swap: tuple[float, float] = (1.0, 0.05)
-    """Chance that a ray is given the code of another video: first step, and from `swap_until` on."""
-    swap_until: float = 0.5
-    """Share of the steps after which that chance has fallen to its last value."""
     rate_grid: float = 3e-4
     """Adam's rate for the canonical distances, metres."""
     rate_planes: float = 5e-3
@@ -53,8 +48,6 @@ class AgentFieldConfig:
     """Adam's rate for the Gaussians and the network of the skin."""
     rate_motion: float = 5e-4
     """Adam's rate for the articulation network."""
-    last_rate: float = 0.05
-    """Share of all rates that is left at the last step."""
     refine_poses: bool = True
     """Move roots and joints along."""
     weight_color: float = 0.3
@@ -83,12 +76,6 @@ class AgentFieldConfig:
     """Of the squared second difference of the root's place in 0.1 s."""
     pixels_per_frame: int = 600
     """Pixels kept of each frame, drawn at random."""
-    checkpoint_every: int = 250
-    """Steps between checkpoints."""
-    seed: int = 0
-    """Of everything random."""
-    device: str = "cpu"
-    """Torch device."""
 
     def __post_init__(self) -> None:
         problems = [

@@ -54,15 +54,8 @@ class AgentTraining(Descent):
             named = {name: one for name, one in named.items() if not name.startswith("articulation.")}
         drawn = [rays.direction, rays.depth, rays.color, rays.on, rays.guide, rays.scene, rays.feature, rays.count]
         given = [motion.T_world_root, motion.joint_rotations, motion.time, self.field.volume.distance]
-        super().__init__(
-            named,
-            self._rate,
-            steps=config.steps,
-            last_rate=config.last_rate,
-            seed=config.seed,
-            checkpoint_every=config.checkpoint_every,
-            key=content_hash(asdict(config), [*drawn, rays.T_world_camera, *given]),
-        )
+        key = content_hash(asdict(config), [*drawn, rays.T_world_camera, *given])
+        super().__init__(named, self._rate, config, key)
 
     def _rate(self, name: str) -> float:
         config = self.config

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ats_sim.errors import ConfigError
+from ats_sim.reconstruction.descent_config import DescentConfig
 
 
 @dataclass(frozen=True)
-class FieldConfig:
+class FieldConfig(DescentConfig):
     """Size, training and losses of the field. Lengths are metres."""
 
-    steps: int = 1500
-    """Optimiser steps."""
     rays: int = 1024
     """Rays per step."""
     surface_samples: int = 9
@@ -31,10 +30,6 @@ class FieldConfig:
     """Largest correction of the grid's distances by the planes; 0 leaves the grid alone."""
     sharpness: tuple[float, float] = (0.03, 0.008)
     """Width of the surface's density at the first and the last step."""
-    swap: tuple[float, float] = (1.0, 0.05)
-    """Chance that a ray is given the code of another recording: first step, and from `swap_until` on."""
-    swap_until: float = 0.5
-    """Share of the steps after which that chance has fallen to its last value."""
     rate_grid: float = 1e-3
     """Adam's rate for the grid's distances, metres."""
     rate_planes: float = 1e-2
@@ -63,12 +58,6 @@ class FieldConfig:
     """Of the device's own motion, in units of its expected error."""
     pixels_per_frame: int = 4096
     """Pixels kept of each frame, drawn at random."""
-    checkpoint_every: int = 250
-    """Steps between checkpoints."""
-    seed: int = 0
-    """Of everything random."""
-    device: str = "cpu"
-    """Torch device."""
 
     def __post_init__(self) -> None:
         problems = [

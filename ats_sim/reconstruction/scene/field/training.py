@@ -33,15 +33,7 @@ class FieldTraining(Descent):
         self.voxel_size, self.truncation = volume.voxel_size, volume.truncation
         named = {f"field.{name}": parameter for name, parameter in self.field.named_parameters()}
         named |= {f"poses.{n}": p for n, p in self.poses.named_parameters()} if config.refine_poses else {}
-        super().__init__(
-            named,
-            self._rate,
-            steps=config.steps,
-            last_rate=config.last_rate,
-            seed=config.seed,
-            checkpoint_every=config.checkpoint_every,
-            key=_key(volume, bank, config),
-        )
+        super().__init__(named, self._rate, config, _key(volume, bank, config))
 
     def _rate(self, name: str) -> float:
         config = self.config
