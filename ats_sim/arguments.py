@@ -24,6 +24,19 @@ def reconstruction(path: Path) -> Path:
     return path
 
 
+def recorded(path: Path) -> Path:
+    """A place where motion may be recorded; ConfigError where neither a reconstruction nor a home can lie."""
+    home = path.suffix == ".zip" or (path / "home.json").is_file()
+    return path if str(path) == "default" or home else reconstruction(path)
+
+
+def a_home(path: Path) -> Path:
+    """A place where a home may lie; ConfigError where nothing does."""
+    if str(path) != "default" and not path.expanduser().exists():
+        raise ConfigError(f"{path}: no such home; pass 'default', a home folder or a .zip of one")
+    return path
+
+
 def home_or_capture(path: Path) -> Path:
     """A place where a home or a capture may lie; ConfigError where nothing does."""
     if str(path) != "default" and not path.expanduser().exists():

@@ -140,21 +140,21 @@ def reconstruct(
 
 
 def train(
-    recon: Place[Path], output: Output, config: Flat[TrainConfig], resume: bool = True, json: Path | None = None
+    source: Place[Path], output: Output, config: Flat[TrainConfig], resume: bool = True, json: Path | None = None
 ) -> int:
     """Learn the animal's behaviour from a reconstruction and write a home that `ats play` opens.
 
     Args:
-        recon: The reconstruction folder.
+        source: The reconstruction folder, or a home that remembers its videos ("default" does), to teach it anew.
         output: Folder of the trained home.
         config: How it is learned.
         resume: Go on from the last checkpoint; --no-resume begins anew.
         json: File to write the numbers at the end to.
     """
-    arguments.reconstruction(recon)
+    arguments.recorded(source)
     from ats_sim.models.training import train as run
 
-    numbers = run(recon, output, config, resume)
+    numbers = run(source, output, config, resume)
     return _end(numbers, summaries.trained(numbers, output), json, f"ats play --home {output}")
 
 
@@ -174,7 +174,7 @@ def evaluate(
         path: The reconstruction, or the trained home ("default" is the bundled one).
         closed_loop: With `closed-loop`: how long and how often to watch.
         capture: With `reconstruction`: the capture it was made from.
-        recon: With `behaviour`: the reconstruction the home was trained on.
+        recon: With `behaviour`: the reconstruction the home was trained on; by default what the home remembers of it.
         json: File to write all scores to.
         report: With `closed-loop`: folder for closed_loop.json and a page with pictures, closed_loop.html.
     """
@@ -191,10 +191,11 @@ def evaluate(
         scores = evaluate_closed_loop(path, closed_loop, report)
         lines = summaries.closed_loop_scores(scores)
     else:
-        source = arguments.reconstruction(arguments.needed(recon, "--recon", "the reconstruction it was trained on"))
+        recon = recon and arguments.reconstruction(recon)
+        arguments.a_home(path)
         from ats_sim.models.evaluation import evaluate_behaviour
 
-        scores = evaluate_behaviour(path, source)
+        scores = evaluate_behaviour(path, recon)
         lines = summaries.behaviour_scores(scores)
     return _end(scores, lines, json)
 
@@ -259,8 +260,13 @@ class Verb:
 
 EVALUATIONS = (
     "ats evaluate reconstruction recon --capture capture --json s.json",
+    "ats evaluate behaviour default",
     "ats evaluate behaviour home --recon recon",
     "ats evaluate closed-loop default --episodes 10 --seconds 30 --report report",
+)
+LESSONS = (
+    "ats train recon -o home --preset fast",
+    "ats train default -o retaught --ablate observer",
 )
 IMPORTS = (
     "ats import polycam empty-home.zip -o capture --walkthrough",
@@ -278,7 +284,7 @@ VERBS: Mapping[str, Verb] = {
     "reconstruct": Verb(
         reconstruct, "capture -> cameras, home, animal", "ats reconstruct capture -o recon --preset fast", True
     ),
-    "train": Verb(train, "reconstruction -> home with behaviour", "ats train recon -o home --preset fast", True),
+    "train": Verb(train, "reconstruction -> home with behaviour", "\n         ".join(LESSONS), True),
     "evaluate": Verb(evaluate, "score against ground truth", "\n         ".join(EVALUATIONS)),
     "check": Verb(check, "list every problem of a home or capture", "ats check default"),
     "doctor": Verb(doctor, "what works on this machine, and how to fix the rest", "ats doctor"),

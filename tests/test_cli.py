@@ -55,7 +55,7 @@ def test_every_verb_explains_itself_with_an_example(verb: str, capsys: pytest.Ca
         (["reconstruct", "/nowhere/capture", "-o", "out"], "/nowhere/capture"),
         (["import", "tum", "/nowhere", "-o", "out"], "no such file or folder"),
         (["evaluate", "reconstruction", "/nowhere"], "--capture is missing"),
-        (["evaluate", "behaviour", "/nowhere"], "--recon is missing"),
+        (["evaluate", "behaviour", "/nowhere"], "/nowhere: no such home; pass 'default', a home folder or a .zip"),
         (["evaluate", "behaviour", "default", "--recon", "/nowhere"], "/nowhere: no such reconstruction"),
         (["evaluate", "reconstruction", "/nowhere", "--capture", "/gone"], "/nowhere: no such reconstruction"),
         (["evaluate", "closed-loop", "/nowhere"], "/nowhere: no such home; pass 'default', a home folder or a .zip"),

@@ -12,12 +12,14 @@ from toy_recon import T_HOME_SCENE, toy_motion, toy_skeleton, write_toy_recon
 from ats_sim.errors import TrainingError
 from ats_sim.files import read_npz, write_npz
 from ats_sim.geometry import exp_so3, rigid
-from ats_sim.home import Home
+from ats_sim.home import Home, seal_home
 from ats_sim.models.mirror import Mirror
-from ats_sim.models.recordings import MAX_UNSEEN, load_recordings
+from ats_sim.models.recordings import MAX_UNSEEN, home_of, load_recordings
 from ats_sim.models.training import held_out_names
 from ats_sim.models.windows import cut_windows, whole_windows
 from ats_sim.perception import FUTURE, PAST, pack_motion
+from ats_sim.recorded import Recording as Kept
+from ats_sim.recorded import write_recordings
 
 
 @pytest.fixture()
@@ -107,6 +109,36 @@ def test_out_of_sight_it_runs_on_and_then_waits(recon: Path) -> None:
     way = load_recordings(recon, opened(recon))[0].T_world_root[:, :3, 3]
     gone = np.linalg.norm(way[49:70] - way[49], axis=-1)
     np.testing.assert_allclose(gone, np.minimum(0.2 * np.arange(21), 1.5), atol=1e-6)
+
+
+def test_a_home_teaches_what_it_remembers(recon: Path, tmp_path: Path) -> None:
+    """The same windows are cut from a home's own recordings as from its reconstruction, to what a home rounds to."""
+    seen = np.ones(100, dtype=bool)
+    seen[40:43] = False
+    rewrite(recon, v00__valid=seen)
+    reconstructed = load_recordings(recon, opened(recon))
+    kept, original = [], opened(recon)
+    for index, known in enumerate(reconstructed):
+        roots, joints, observer = known.T_world_root, known.joint_rotations, known.observer
+        views, time = rigid(np.tile(np.eye(3), (100, 1, 1)), observer), np.arange(100) / 10.0
+        kept.append(Kept(known.name, time, roots, joints, views, seen if index == 0 else ~np.zeros(100, bool)))
+    write_recordings(original.folder / "recordings.npz", kept)
+    seal_home(
+        original.folder, name="toy", skeleton=toy_skeleton(), T_home_scene=T_HOME_SCENE, provenance={}, metrics={}
+    )
+    home = home_of(original.folder)
+    remembered = cut_windows(load_recordings(original.folder, home))
+    expected = cut_windows(reconstructed)
+    np.testing.assert_array_equal(remembered.frame, expected.frame)
+    np.testing.assert_array_equal(remembered.seen, expected.seen)
+    for name in ("past", "future", "observer_past"):
+        np.testing.assert_allclose(getattr(remembered, name), getattr(expected, name), atol=2e-3)
+
+
+def test_a_home_without_memory_says_so(recon: Path) -> None:
+    """One error that names the way out."""
+    with pytest.raises(TrainingError, match="remembers no videos"):
+        load_recordings(recon / "home", home_of(recon / "home"))
 
 
 def test_lost_cameras_are_not_bridged(recon: Path) -> None:

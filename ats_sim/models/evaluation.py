@@ -33,13 +33,13 @@ class _Case:
 
 
 def evaluate_behaviour(
-    home: Path, recon: Path, *, samples: int = 16, trials: int = 12, max_windows: int = 60, seed: int = 0
+    home: Path, recon: Path | None = None, *, samples: int = 16, trials: int = 12, max_windows: int = 60, seed: int = 0
 ) -> dict[str, Any]:
     """Score a home's policy, and the baselines, on the videos its training held out.
 
     Args:
         home: The trained home.
-        recon: The reconstruction it was trained on.
+        recon: The reconstruction it was trained on; by default what the home itself remembers of it.
         samples: K, samples per trial.
         trials: L, trials per window.
         max_windows: Windows scored, evenly spread over all there are.
@@ -54,12 +54,12 @@ def evaluate_behaviour(
     """
     opened = Home.load(home)
     policy = Policy.load(opened)
-    recordings = load_recordings(Path(recon), opened)
+    recordings = load_recordings(Path(recon or home), opened)
     spec = opened.policy_spec or {}
     held_out = set(spec.get("training", {}).get("held_out", ()))
     test = [recording for recording in recordings if recording.name in held_out]
     if held_out and not test:
-        raise TrainingError(f"{recon}: has none of the videos {sorted(held_out)} that {home} was tested on")
+        raise TrainingError(f"{recon or home}: has none of the videos {sorted(held_out)} that {home} was tested on")
     learned = [recording for recording in recordings if recording.name not in held_out]
     test = test or learned
     windows = whole_windows(test)

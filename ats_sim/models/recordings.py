@@ -1,4 +1,5 @@
-"""What a reconstruction recorded of the agent and its observer, on the 10 Hz clock and in the home frame."""
+"""What was recorded of the agent and its observer, on the 10 Hz clock and in the home frame: by a reconstruction, or
+remembered by a home."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ats_sim.geometry import exp_so3, interpolate_poses, log_so3
 from ats_sim.home import Home
 from ats_sim.perception import FUTURE, HZ
 from ats_sim.progress import track
+from ats_sim.recorded import FILE as REMEMBERED
 
 MAX_MOTION_GAP = 0.25
 """Seconds between two seen poses over which motion may be interpolated."""
@@ -44,11 +46,28 @@ class Recording:
     """(N,) bool: the agent was seen here, or out of sight for no more than `MAX_UNSEEN` and is where it likely went."""
 
 
-def load_recordings(recon: Path, home: Home) -> tuple[Recording, ...]:
-    """Read `motion.npz` and `cameras.json` of a reconstruction.
+def home_of(source: Path) -> Home:
+    """The home that behaviour is learned for: a reconstruction's own, or the source itself where that is a home.
+
+    Raises:
+        HomeError: If it does not hold together.
+    """
+    inner = source / "home"
+    return Home.load(inner if inner.is_dir() else source, require_policy=False)
+
+
+def recorded_files(source: Path, home: Home) -> tuple[Path, ...]:
+    """The files that `load_recordings` reads."""
+    if (source / "home").is_dir():
+        return source / "motion.npz", source / "cameras.json"
+    return (home.file(REMEMBERED),)
+
+
+def load_recordings(source: Path, home: Home) -> tuple[Recording, ...]:
+    """Read `motion.npz` and `cameras.json` of a reconstruction, or what a home remembers of them.
 
     Args:
-        recon: The reconstruction's folder.
+        source: The reconstruction's folder; anything else is taken as the home itself.
         home: Its home (the frame everything is moved to, and the skeleton it must fit).
 
     Returns:
@@ -57,6 +76,27 @@ def load_recordings(recon: Path, home: Home) -> tuple[Recording, ...]:
     Raises:
         TrainingError: If a file is missing or corrupt, does not fit the home's skeleton, or nothing is left.
     """
+    if not (source / "home").is_dir():
+        return _remembered(home)
+    return _reconstructed(source, home)
+
+
+def _remembered(home: Home) -> tuple[Recording, ...]:
+    found = []
+    for kept in home.recordings:
+        seen = kept.valid
+        if seen.sum() >= MIN_FRAMES:
+            animal = (kept.time[seen], kept.T_world_root[seen], kept.joint_rotations[seen])
+            found.append(_on_clock(kept.name, *animal, kept.time, kept.T_world_camera))
+    if not found:
+        raise TrainingError(
+            f"{home.folder}: this home remembers no videos of its animal (recordings.npz), so that nothing can be "
+            "learned from it; pass the reconstruction it was made of"
+        )
+    return tuple(found)
+
+
+def _reconstructed(recon: Path, home: Home) -> tuple[Recording, ...]:
     motion = read_npz(recon / "motion.npz", TrainingError)
     cameras = read_json(recon / "cameras.json", TrainingError)
     videos = cameras.get("videos") if isinstance(cameras, dict) else None
@@ -94,13 +134,19 @@ def _recording(name: str, motion: Mapping[str, Array], frames: list[dict[str, An
     for what, times in (("motion", time), ("cameras", camera_time)):
         if (np.diff(times) <= 0.0).any():
             raise ArrayError(f"{what}: times do not rise")
+    T = home.T_home_scene
+    return _on_clock(name, time, T @ roots, rotations, camera_time, T @ cameras)
+
+
+def _on_clock(name: str, time: Array, roots: Array, rotations: Array, camera_time: Array, cameras: Array) -> Recording:
+    """Seen root poses (N, 4, 4) and joints (N, J, 3) at times (N,), and cameras (M, 4, 4) at theirs, home frame."""
     clock = time[0] + np.arange(int(np.floor((time[-1] - time[0]) * HZ + 1e-6)) + 1) / HZ
     moved = _running_on(time, roots[:, :3, 3], clock)
     return Recording(
         name=name,
-        T_world_root=home.T_home_scene @ interpolate_poses(time, roots, moved),
+        T_world_root=interpolate_poses(time, roots, moved),
         joint_rotations=_interpolate_rotations(time, rotations, moved),
-        observer=interpolate_poses(camera_time, home.T_home_scene @ cameras, clock)[:, :3, 3],
+        observer=interpolate_poses(camera_time, cameras, clock)[:, :3, 3],
         valid=_covered(time, clock, MAX_MOTION_GAP) & _covered(camera_time, clock, MAX_CAMERA_GAP),
         bridged=_covered(time, clock, MAX_UNSEEN),
     )

@@ -1,4 +1,4 @@
-"""From a reconstruction to a home with a mind: `ats train`."""
+"""From recorded motion to a home with a mind: `ats train`."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from ats_sim.models.hierarchy import Behaviour
 from ats_sim.models.learner import Learner, StepReport
 from ats_sim.models.mirror import Mirror
 from ats_sim.models.onnx_export import export_policy, graph_inputs
-from ats_sim.models.recordings import Recording, load_recordings
+from ats_sim.models.recordings import Recording, home_of, load_recordings, recorded_files
 from ats_sim.models.statistics import fit_normalisation, fit_statistics, statistics_rng
 from ats_sim.models.windows import ENOUGH_WINDOWS, Windows, cut_windows, whole_windows
 from ats_sim.perception import patch_channels
@@ -46,13 +46,13 @@ class Lesson:
     fingerprint: str
 
 
-def train(recon: Path, output: Path, config: TrainConfig | None = None, resume: bool = True) -> dict[str, Any]:
-    """Learn behaviour from a reconstruction and write a complete home.
+def train(source: Path, output: Path, config: TrainConfig | None = None, resume: bool = True) -> dict[str, Any]:
+    """Learn behaviour from recorded motion and write a complete home.
 
     Checkpoint, log and report lie beside the output in `<output>.training`; the home itself appears whole, at the end.
 
     Args:
-        recon: The reconstruction; its `home` is copied.
+        source: A reconstruction, whose `home` is copied, or a home that remembers its videos ("default" does).
         output: Where the home goes; an old home is replaced, anything else refused.
         config: Options.
         resume: Go on from the last checkpoint, bit-equal to a training that was never interrupted; otherwise begin
@@ -62,15 +62,15 @@ def train(recon: Path, output: Path, config: TrainConfig | None = None, resume: 
         Plain figures: windows, steps, seconds, losses, and errors on held-out videos where there are any.
 
     Raises:
-        TrainingError: If the reconstruction holds nothing to learn from, or learning fails.
+        TrainingError: If the source holds nothing to learn from, or learning fails.
         ConfigError: If an option is out of range, or something else than a home would be replaced.
     """
-    recon, output, config = Path(recon), Path(output), config or TrainConfig()
+    source, output, config = Path(source), Path(output), config or TrainConfig()
     size_of(config)  # Refuse impossible options before reading anything.
     _device(config.device)
-    _refuse_to_replace(output, recon)
+    _refuse_to_replace(output, source)
     torch.set_num_threads(config.threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1)
-    lesson = prepare(recon, config)
+    lesson = prepare(source, config)
     size = limited(size_of(config), config, len(lesson.train_windows))
     work = output.with_name(output.name + ".training")
     if not resume:
@@ -97,19 +97,18 @@ def train(recon: Path, output: Path, config: TrainConfig | None = None, resume: 
     return summary
 
 
-def prepare(recon: Path, config: TrainConfig) -> Lesson:
-    """Read a reconstruction and split it by video.
+def prepare(source: Path, config: TrainConfig) -> Lesson:
+    """Read what was recorded and split it by video.
 
     Raises:
         TrainingError: If there is nothing to learn from.
     """
-    home = Home.load(recon / "home", require_policy=False)
-    recordings = load_recordings(recon, home)
+    home = home_of(source)
+    recordings = load_recordings(source, home)
     held_out = held_out_names([recording.name for recording in recordings], config.held_out)
     train_part = tuple(recording for recording in recordings if recording.name not in held_out)
     test_part = tuple(recording for recording in recordings if recording.name in held_out)
-    files = (recon / "motion.npz", recon / "cameras.json", home.file("perception.npz"))
-    fingerprint = ":".join(sha256(path)[:16] for path in files)
+    fingerprint = ":".join(sha256(path)[:16] for path in (*recorded_files(source, home), home.file("perception.npz")))
     return Lesson(home, train_part, cut_windows(train_part), test_part, fingerprint)
 
 
@@ -158,10 +157,10 @@ def build(lesson: Lesson, config: TrainConfig, size: TrainSize) -> tuple[BatchMa
     return BatchMaker(lesson.train_windows, volume, normalisation, mirror, config, size.batch), learner
 
 
-def _refuse_to_replace(output: Path, recon: Path) -> None:
+def _refuse_to_replace(output: Path, source: Path) -> None:
     """The output is replaced as a whole: only a home may be lost by that, and not the one that is learned from."""
-    if output.resolve().is_relative_to(recon.resolve()):
-        raise ConfigError(f"output {output}: lies in the reconstruction that is learned from; name another folder")
+    if output.resolve().is_relative_to(source.resolve()):
+        raise ConfigError(f"output {output}: lies in what is learned from; name another folder")
     if output.is_file() or (output.is_dir() and any(output.iterdir()) and not (output / "home.json").is_file()):
         raise ConfigError(f"output {output}: is there and is no home; it would be replaced, so name another folder")
 
@@ -208,7 +207,7 @@ def _restore(learner: Learner, checkpoint: Path, facts: dict[str, Any]) -> None:
     state, stored = read_checkpoint(checkpoint)
     if stored != facts:
         changed = [key for key in facts["config"] if facts["config"][key] != stored.get("config", {}).get(key)]
-        what = f"other options ({', '.join(changed)})" if changed else "another reconstruction"
+        what = f"other options ({', '.join(changed)})" if changed else "other recordings"
         raise TrainingError(f"{checkpoint}: was made with {what}; --no-resume begins anew")
     try:
         learner.restore(state)
