@@ -51,22 +51,25 @@ class SynthesizeConfig:
 
     def __post_init__(self) -> None:
         problems = [
-            (self.videos < 1, f"videos is {self.videos}, needs at least 1"),
-            (not 0.5 <= self.seconds <= 36000, f"seconds is {self.seconds}, must be between 0.5 and 36000"),
-            (not 1 <= self.walkthrough_seconds <= 3600, f"walkthrough_seconds is {self.walkthrough_seconds}"),
-            (not 5 <= self.fps <= 60, f"fps is {self.fps}, must be between 5 and 60"),
-            (self.rooms is not None and not 2 <= self.rooms <= 4, f"rooms is {self.rooms}, must be 2, 3 or 4"),
-            (self.moves < 0, f"moves is {self.moves}, must not be negative"),
-            (not 0 <= self.noise <= 5, f"noise is {self.noise}, must be between 0 and 5"),
-            (self.workers < 1, f"workers is {self.workers}, needs at least 1"),
-            (self.seed < 0, f"seed is {self.seed}, must not be negative"),
-            (_SIZE.fullmatch(self.size) is None, f"size is {self.size!r}, write it like 192x144"),
+            (self.videos < 1, f"--videos {self.videos}: needs at least 1"),
+            (not 0.5 <= self.seconds <= 36000, f"--seconds {self.seconds:g}: must lie between 0.5 and 36000"),
+            (
+                not 1 <= self.walkthrough_seconds <= 3600,
+                f"--walkthrough-seconds {self.walkthrough_seconds:g}: must lie between 1 and 3600",
+            ),
+            (not 5 <= self.fps <= 60, f"--fps {self.fps:g}: must lie between 5 and 60"),
+            (self.rooms is not None and not 2 <= self.rooms <= 4, f"--rooms {self.rooms}: must be 2, 3 or 4"),
+            (self.moves < 0, f"--moves {self.moves}: must not be negative"),
+            (not 0 <= self.noise <= 5, f"--noise {self.noise:g}: must lie between 0 and 5"),
+            (self.workers < 1, f"--workers {self.workers}: needs at least 1"),
+            (self.seed < 0, f"--seed {self.seed}: must not be negative"),
+            (_SIZE.fullmatch(self.size) is None, f"--size {self.size}: write it like 192x144"),
         ]
         for wrong, message in problems:
             if wrong:
-                raise ConfigError(f"Synthesis: {message}.")
+                raise ConfigError(f"{message}.")
         if not (32 <= self.width <= 4096 and 32 <= self.height <= 4096):
-            raise ConfigError(f"Synthesis: size is {self.size}, each side must lie between 32 and 4096 pixels.")
+            raise ConfigError(f"--size {self.size}: each side must lie between 32 and 4096 pixels.")
 
     @property
     def width(self) -> int:
