@@ -6,13 +6,14 @@ product's smooth curves. The sampler is made as the policy's stages are - clean 
 """
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ats_sim.arrays import Array
-from ats_sim.denoising import Normalisation, path_basis
+from ats_sim.denoising import Normalisation, denoise, path_basis
 from ats_sim.models.diffusion import precondition
 from ats_sim.models.encoders import CODE
 from ats_sim.models.hierarchy import LevelEmbedding, ResidualMLP
@@ -39,9 +40,15 @@ class Known:
     present: Array
     """(N, 12, 1)."""
 
+    def tensors(self, rows: slice = slice(None)) -> tuple[Tensor, Tensor, Tensor]:
+        """What the encoder takes."""
+        own, others, present = (torch.from_numpy(a[rows]) for a in (self.own, self.others, self.present))
+        return own, others, present
+
     @classmethod
-    def of(cls, seen: Array, others: Array, present: Array) -> "Known":
-        """From seen places (N, 8, 2) and others (N, 12, 4), (N, 12) in world coordinates."""
+    def of(cls, windows: Windows) -> "Known":
+        """From what was seen."""
+        seen, others, present = windows.seen, windows.others, windows.present
         frames, way = Frames.of(seen), expected_way(seen)[:, None, None]
         places = frames.enter(seen) / way
         steps = np.diff(places, axis=1) * HIDDEN
@@ -99,7 +106,7 @@ class Encoder(nn.Module):
         self.others = others
 
     def forward(self, own: Tensor, others: Tensor, present: Tensor) -> Tensor:
-        code = self.own(own)
+        code: Tensor = self.own(own)
         if not self.others:
             return torch.cat([code, torch.zeros_like(code)], dim=-1)
         pairs = torch.cat([others, code.unsqueeze(1).expand(-1, others.shape[1], -1)], dim=-1)
@@ -121,6 +128,17 @@ class Sampler(nn.Module):
         raw = self.net(torch.cat([noisy.flatten(1), code, self.level(level)], dim=-1))
         return precondition(raw, noisy.flatten(1), level).reshape(noisy.shape)
 
+    def draw(self, start: Tensor, code: Tensor, levels: tuple[float, ...]) -> Tensor:
+        """Walk K starts each (B, K, 6, 2), noisy by `levels[0]`, to clean signals with the product's loop: which asks of
+        its arrays arithmetic only, so that gradients find their way back to the starts."""
+        codes = code.repeat_interleave(start.shape[1], 0)
+
+        def denoiser(noisy: Tensor, level: float) -> Tensor:
+            return cast(Tensor, self(noisy, torch.full((len(noisy), 1), level), codes))
+
+        clean = cast(Any, denoise)(denoiser, start.flatten(0, 1), levels)
+        return cast(Tensor, clean).reshape(start.shape)
+
 
 class Guesses(nn.Module):
     """Twenty guesses at once (B, 20, 6, 2), of which training rewards the best: winner takes all."""
@@ -131,6 +149,7 @@ class Guesses(nn.Module):
         self.net = ResidualMLP(2 * CODE, HEADS * SIZE, width, dropout)
         nn.init.normal_(self.net.leave.bias, std=0.5)
 
-    def forward(self, code: Tensor) -> Tensor:
-        """From a code (B, 128)."""
-        return self.net(code).reshape(-1, HEADS, COEFFICIENTS, 2)
+    def forward(self, own: Tensor, others: Tensor, present: Tensor) -> Tensor:
+        """From what is known."""
+        heads: Tensor = self.net(self.encoder(own, others, present))
+        return heads.reshape(-1, HEADS, COEFFICIENTS, 2)

@@ -152,7 +152,9 @@ def constant_velocity(seen: Array) -> Array:
     return seen[:, None, -1:] + steps
 
 
-def noisy_velocity(seen: Array, count: int, rng: np.random.Generator, turn: float = 25.0, change: float = 0.35) -> Array:
+def noisy_velocity(
+    seen: Array, count: int, rng: np.random.Generator, turn: float = 25.0, change: float = 0.35
+) -> Array:
     """Going on (N, count, 12, 2) with the mean of the last three steps, turned by `turn` degrees and a share `change`
     faster, one standard deviation each: no learning at all."""
     angle = np.deg2rad(turn) * rng.standard_normal((len(seen), count))
