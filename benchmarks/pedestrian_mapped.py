@@ -18,9 +18,8 @@ from benchmarks.pedestrian_nets import SIZE, Encoder, Known, expected_way, fitte
 from benchmarks.pedestrian_tracks import HIDDEN, Frames, Windows
 from benchmarks.pedestrian_training import Batch, Effort, noised, optimise, path_loss
 
-AROUND = np.stack(np.meshgrid(np.linspace(-0.25, 1.5, 9), np.linspace(-0.75, 0.75, 9), indexing="ij"), -1).reshape(
-    -1, 2
-)
+AHEAD, BESIDE = np.linspace(-0.25, 1.5, 9), np.linspace(-0.75, 0.75, 9)
+AROUND = np.stack(np.meshgrid(AHEAD, BESIDE, indexing="ij"), -1).reshape(-1, 2)
 """Where the walker looks, relative to its expected way."""
 SPOT = 3
 HIDE = 0.25

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import cv2
 import numpy as np
+from PIL import Image
 from scipy.ndimage import distance_transform_edt, map_coordinates
 
 from ats_sim.arrays import Array
@@ -34,7 +34,7 @@ class DistanceField:
     @classmethod
     def read(cls, folder: Path, walked: Array) -> Self:
         """From a place's picture of obstacles and its homography (row, column, 1 to ground), around points (R, 2)."""
-        picture = cv2.imread(str(folder / "map.png"), cv2.IMREAD_GRAYSCALE)
+        picture = np.asarray(Image.open(folder / "map.png").convert("L"))
         to_picture = np.linalg.inv(np.loadtxt(folder / "H.txt"))
         corner = walked.min(0) - MARGIN
         count = np.ceil((walked.max(0) + MARGIN - corner) / CELL).astype(int)

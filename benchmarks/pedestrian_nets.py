@@ -62,7 +62,7 @@ class Known:
 
 
 def expected_way(seen: Array) -> Array:
-    """How far (N,) the walker would come in 4.8 s at the pace it had in 2.8 s, metres, and a little for those who stood."""
+    """How far (N,) the walker would come in 4.8 s at its pace of the last 2.8 s, metres, and a little if it stood."""
     pace = np.linalg.norm(np.diff(seen, axis=1), axis=-1).mean(1)
     return np.sqrt((HIDDEN * pace) ** 2 + STILL**2)
 
@@ -129,8 +129,8 @@ class Sampler(nn.Module):
         return precondition(raw, noisy.flatten(1), level).reshape(noisy.shape)
 
     def draw(self, start: Tensor, code: Tensor, levels: tuple[float, ...]) -> Tensor:
-        """Walk K starts each (B, K, 6, 2), noisy by `levels[0]`, to clean signals with the product's loop: which asks of
-        its arrays arithmetic only, so that gradients find their way back to the starts."""
+        """Walk K starts each (B, K, 6, 2), noisy by `levels[0]`, to clean signals with the product's loop: all it asks
+        of its arrays is arithmetic, so that gradients find their way back to the starts."""
         codes = code.repeat_interleave(start.shape[1], 0)
 
         def denoiser(noisy: Tensor, level: float) -> Tensor:

@@ -97,7 +97,7 @@ def figures(net: MapSampler, windows: Windows, field: DistanceField, seed: int) 
     noise = rng.standard_normal((len(windows), DRAWN, COEFFICIENTS, 2), np.float32)
     origin, levels = windows.seen[:, -1], falling_levels(4, CROWDING)
     straight = noisy_velocity(windows.seen, KEPT, rng)
-    matters = field.crossed(origin, straight).any(1)
+    matters = np.asarray(field.crossed(origin, straight).any(1))
     rows = {"what they did": windows.hidden[:, None], "constant velocity, noisy": straight}
     for seeing in (False, True):
         name = "map seen" if seeing else "map hidden"

@@ -1,4 +1,4 @@
-"""How good K paths are: beside the best of them, how good all of them are together, and whether they move like people."""
+"""How good K paths are: the best of them, all of them together, and whether they move as people do."""
 
 from dataclasses import dataclass
 
