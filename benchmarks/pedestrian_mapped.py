@@ -46,27 +46,35 @@ class Ground:
         """One place as it is."""
         return cls([field], np.zeros(len(windows), int), windows.seen, np.ones((len(windows), 1, 2)))
 
-    def distances(self, relative: Array) -> tuple[Array, Array]:
-        """Metres to obstacles (N, P), and the steps off them (N, P, 2) in the walkers' frames, at relative places
-        (N, P, 2)."""
-        world = places(relative[:, None], self.seen)[:, 0] / self.by
-        distance, away = np.full(relative.shape[:2], FAR), np.zeros(relative.shape)
+    def distances(self, relative: Array) -> Array:
+        """Metres to obstacles (N, P) at relative places (N, P, 2) in the walkers' frames."""
+        world, distance = self._world(relative), np.full(relative.shape[:2], FAR)
         for number, field in enumerate(self.fields):
             here = self.which == number
-            distance[here], away[here] = field.look_up(world[here]), field.away(world[here])
-        away = Frames.of(self.seen).turned(away * np.sign(self.by))
-        return distance * np.abs(self.by[..., 0]), away
+            distance[here] = field.look_up(world[here])
+        return distance * np.abs(self.by[..., 0])
+
+    def away(self, relative: Array) -> Array:
+        """Unit steps (N, P, 2) off the nearest obstacle, in the walkers' frames; 0 where there is no map."""
+        world, away = self._world(relative), np.zeros(relative.shape)
+        for number, field in enumerate(self.fields):
+            here = self.which == number
+            away[here] = field.away(world[here])
+        return Frames.of(self.seen).turned(away * np.sign(self.by))
+
+    def _world(self, relative: Array) -> Array:
+        return places(relative[:, None], self.seen)[:, 0] / self.by
 
     def spots(self, relative: Array) -> Tensor:
         """What is seen at places (N, P, 2): (N, 3 P)."""
-        distance, away = self.distances(relative)
-        near = np.exp(-np.clip(distance, 0.0, FAR))[..., None] * (distance < FAR)[..., None]
-        seen = np.concatenate([np.clip(distance, -1.0, FAR)[..., None] / FAR - 1.0, away * near], -1)
+        distance = self.distances(relative)[..., None]
+        near = np.exp(-np.clip(distance, 0.0, FAR)) * (distance < FAR)
+        seen = np.concatenate([np.clip(distance, -1.0, FAR) / FAR - 1.0, self.away(relative) * near], -1)
         return torch.from_numpy(seen.reshape(len(seen), -1).astype(np.float32))
 
     def around(self) -> Tensor:
         """What is seen around (N, 81)."""
-        distance, _ = self.distances(np.broadcast_to(AROUND, (len(self.seen), *AROUND.shape)))
+        distance = self.distances(np.broadcast_to(AROUND, (len(self.seen), *AROUND.shape)))
         return torch.from_numpy((np.clip(distance, -1.0, FAR) / FAR - 1.0).astype(np.float32))
 
     def repeated(self, count: int) -> "Ground":
@@ -121,8 +129,8 @@ class MapSampler(nn.Module):
         squared trespass, which is known in closed form."""
         for _ in range(times):
             leads = self.normalisation.decode("path", clean, np.zeros(0))
-            distance, away = ground.distances(leads)
-            step = np.maximum(GUARD - distance, 0.0)[..., None] * away / expected_way(ground.seen)[:, None, None]
+            step = np.maximum(GUARD - ground.distances(leads), 0.0)[..., None] * ground.away(leads)
+            step = step / expected_way(ground.seen)[:, None, None]
             clean = self.normalisation.encode("path", leads + step, np.zeros(0))
         return clean
 

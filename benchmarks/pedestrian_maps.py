@@ -1,6 +1,7 @@
 """Two places of ETH/UCY with a map: how far is it to the next obstacle, and which way is it away from it?"""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -52,10 +53,15 @@ class DistanceField:
         cells = np.moveaxis((points - self.corner) / CELL, -1, 0)
         return np.asarray(map_coordinates(self.distance, cells, order=1, mode="nearest"))
 
+    @cached_property
+    def slope(self) -> list[Array]:
+        """How the distance grows along either axis, per cell."""
+        return list(np.gradient(self.distance))
+
     def away(self, points: Array) -> Array:
         """Unit steps (..., 2) that lead off the nearest obstacle."""
-        half = np.array([[CELL, 0.0], [0.0, CELL]])
-        slope = np.stack([self.look_up(points + h) - self.look_up(points - h) for h in half], -1)
+        cells = np.moveaxis((points - self.corner) / CELL, -1, 0)
+        slope = np.stack([map_coordinates(side, cells, order=1, mode="nearest") for side in self.slope], -1)
         return slope / np.maximum(np.linalg.norm(slope, axis=-1, keepdims=True), 1e-6)
 
     def crossed(self, origins: Array, paths: Array, between: int = 8) -> Array:

@@ -4,7 +4,7 @@
 
 Two questions: in a place where earlier people were watched (the first three fifths of its frames are trained on), and
 in a place that is new (trained on the other one). Each network has learned to do with the map and without. Guidance
-moves every clean prediction off obstacles; choosing draws three times as many paths and keeps the first twenty that
+moves every clean prediction off obstacles; choosing draws twice as many paths and keeps the first twenty that
 lead over none. Both need the map's distances only and could be put on any sampler. Beside the errors: the share of
 places on obstacles, of paths that lead over one, and both errors where the map matters: where at least one of twenty
 straight noisy ways would lead over an obstacle, which is known before anything is predicted.
@@ -29,7 +29,8 @@ from benchmarks.pedestrian_tracks import RECORDINGS, Windows, cut, noisy_velocit
 from benchmarks.pedestrian_training import Effort
 
 EARLIER = 0.6
-KEPT, DRAWN = 20, 60
+KEPT, DRAWN = 20, 40
+BATCH = 256
 Figures = dict[str, float]
 
 
@@ -57,7 +58,7 @@ def main() -> None:
     """Train three networks, print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -88,7 +89,7 @@ def trained(
     parts = [*watched, *elsewhere]
     which = np.concatenate([np.full(len(p), i if i < len(places) else -1) for i, p in enumerate(parts)])
     fields = [place.field for place in places]
-    return trained_on_maps(Windows.joined(parts), which, fields, Effort(options.steps), options.seed)
+    return trained_on_maps(Windows.joined(parts), which, fields, Effort(options.steps, BATCH), options.seed)
 
 
 def figures(net: MapSampler, windows: Windows, field: DistanceField, seed: int) -> dict[str, Figures]:

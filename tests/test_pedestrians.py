@@ -236,7 +236,7 @@ def test_guidance_moves_paths_off_the_wall_and_the_free_are_kept_first() -> None
         ground = Ground([wall()], np.zeros(len(windows), int), windows.seen, np.tile(by, (len(windows), 1, 1)))
 
         def trespass(signal: Array, ground: Ground = ground) -> float:
-            distance, _ = ground.distances(net.normalisation.decode("path", signal, np.zeros(0)))
+            distance = ground.distances(net.normalisation.decode("path", signal, np.zeros(0)))
             return float(np.maximum(GUARD - distance, 0.0).sum())
 
         assert trespass(clean) > 1.0
