@@ -18,6 +18,8 @@ from ats_sim.arrays import Array
 SEEN, HIDDEN = 8, 12
 STEP = 0.4
 """Seconds from frame to frame."""
+PACES = (1.0, 1.5, 2.0)
+"""Training plays recordings at their own pace and faster: how far apart frames are in truth differs between them."""
 OTHERS = 12
 """So many people around, the nearest, are kept."""
 FOLDS = {
@@ -63,6 +65,23 @@ def read_rows(path: Path) -> Array:
     return np.loadtxt(path, ndmin=2)
 
 
+def paced(rows: Array, pace: float) -> Array:
+    """A recording's rows as if it had been played faster: everybody where they are every `pace` frames, on straight
+    lines between the frames in which they were seen."""
+    if pace == 1.0:
+        return rows
+    frames = np.unique(rows[:, 0])
+    length = np.median(np.diff(frames))
+    times = np.arange(frames[0], frames[-1] + 1e-6, pace * length)
+    parts = []
+    for person in np.unique(rows[:, 1]):
+        track = rows[rows[:, 1] == person]
+        here = times[(times >= track[0, 0]) & (times <= track[-1, 0])]
+        x, y = (np.interp(here, track[:, 0], track[:, axis]) for axis in (2, 3))
+        parts.append(np.stack([here, np.full(len(here), person), x, y], axis=1))
+    return np.concatenate(parts)
+
+
 def cut(rows: Array) -> Windows:
     """All windows of one recording's rows (R, 4), by frame and then by person."""
     frames, frame = np.unique(rows[:, 0], return_inverse=True)
@@ -70,7 +89,7 @@ def cut(rows: Array) -> Windows:
     places = np.full((len(frames), len(people), 2), np.nan)
     places[frame, person] = rows[:, 2:]
     there = np.isfinite(places[..., 0])
-    parts = []
+    parts = [Windows(np.zeros((0, SEEN, 2)), np.zeros((0, HIDDEN, 2)), np.zeros((0, OTHERS, 4)), np.zeros((0, OTHERS)))]
     for start in range(len(frames) - SEEN - HIDDEN + 1):
         here = slice(start, start + SEEN + HIDDEN)
         walkers = np.flatnonzero(there[here].all(0))
@@ -108,10 +127,11 @@ def fold_windows(data: Path, fold: str) -> Windows:
     return Windows.joined([cut(read_rows(data / "all_data" / f"{name}.txt")) for name in FOLDS[fold]])
 
 
-def other_windows(data: Path, fold: str, part: str = "train") -> Windows:
-    """The "train" or "val" rows of all recordings that a fold does not test."""
+def other_windows(data: Path, fold: str, part: str = "train", paces: Sequence[float] = PACES) -> Windows:
+    """The "train" or "val" rows of all recordings that a fold does not test, played at several paces."""
     names = [name for name in RECORDINGS if name not in FOLDS[fold]]
-    return Windows.joined([cut(read_rows(data / part / f"{name}_{part}.txt")) for name in names])
+    rows = [read_rows(data / part / f"{name}_{part}.txt") for name in names]
+    return Windows.joined([cut(paced(r, pace)) for pace in paces for r in rows])
 
 
 @dataclass(frozen=True, eq=False)
