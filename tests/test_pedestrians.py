@@ -24,6 +24,7 @@ from benchmarks.pedestrian_tracks import (
     constant_velocity,
     cut,
     fold_windows,
+    paced,
     read_rows,
 )
 from benchmarks.pedestrian_training import Effort, make_batch, trained_sampler
@@ -74,6 +75,17 @@ def test_windows_and_constant_velocity_are_the_known_ones(walks: Path) -> None:
         assert errors[fold] == pytest.approx((ade, fde), abs=6e-4)
     assert tuple(np.mean(list(errors.values()), 0)) == pytest.approx((0.534, 1.148), abs=6e-4)
     assert set(errors) == set(FOLDS)
+
+
+def test_a_recording_played_faster_shows_every_other_frame() -> None:
+    """Twice as fast by leaving frames out, half as fast again on straight lines between them; too short, nothing."""
+    rows = crowd(np.random.default_rng(3), frames=2 * (SEEN + HIDDEN))
+    np.testing.assert_array_equal(paced(rows, 1.0), rows)
+    twice, half = cut(paced(rows, 2.0)), cut(paced(rows, 1.5))
+    track = rows[rows[:, 1] == 0.0][:, 2:]
+    np.testing.assert_allclose(twice.seen[0], track[: 2 * SEEN : 2])
+    np.testing.assert_allclose(half.seen[0, :3], [track[0], (track[1] + track[2]) / 2.0, track[3]])
+    assert len(twice) == 5 and len(cut(paced(rows, 3.0))) == 0
 
 
 def future_moved(rows: Array) -> Array:
