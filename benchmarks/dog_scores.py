@@ -36,4 +36,4 @@ def frechet(first: Array, second: Array) -> float:
     """Between Gaussians fitted to features (N, D) and (M, D): |m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^1/2)."""
     one, two = np.cov(first.T), np.cov(second.T)
     root = np.real(sqrtm(one @ two))
-    return float(np.sum((first.mean(0) - second.mean(0)) ** 2) + np.trace(one + two - 2.0 * root))
+    return max(0.0, float(np.sum((first.mean(0) - second.mean(0)) ** 2) + np.trace(one + two - 2.0 * root)))
