@@ -57,7 +57,8 @@ def denoise(denoiser: Denoiser, start: Array, levels: tuple[float, ...]) -> Arra
     Returns:
         (N, ...) the clean signal.
     """
-    signal, slope = start, np.zeros_like(start)
+    signal = start
+    slope: Array | float = 0.0
     before: tuple[Array, float] | None = None
     for level, following in zip(levels[:-1], levels[1:], strict=True):
         clean = denoiser(signal, level)

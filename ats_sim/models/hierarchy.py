@@ -53,8 +53,8 @@ class GoalDenoiser(nn.Module):
         super().__init__()
         self.register_buffer("mean", _tensor(normalisation.goal_mean))
         self.register_buffer("std", _tensor(normalisation.goal_std))
-        self.level = _LevelEmbedding()
-        self.net = _ResidualMLP(3 + 3 + MAP_CHANNELS + 3 * CODE + CODE, 3, width, dropout)
+        self.level = LevelEmbedding()
+        self.net = ResidualMLP(3 + 3 + MAP_CHANNELS + 3 * CODE + CODE, 3, width, dropout)
 
     def forward(
         self,
@@ -109,10 +109,10 @@ class PathDenoiser(nn.Module):
         self.register_buffer("mean", _tensor(normalisation.path_mean))
         self.register_buffer("std", _tensor(normalisation.path_std))
         size = normalisation.path_basis.shape[1]
-        self.level = _LevelEmbedding()
+        self.level = LevelEmbedding()
         self.condition = _Condition(3 * CODE + 3 + CODE)
         self.unet = GuidedUNet(9 + MAP_CHANNELS, 3, CONDITION, width)
-        self.direct = _ResidualMLP(3 * size + CONDITION, 3 * size, 256, dropout)
+        self.direct = ResidualMLP(3 * size + CONDITION, 3 * size, 256, dropout)
 
     def forward(
         self,
@@ -167,7 +167,7 @@ class PoseDenoiser(nn.Module):
     def __init__(self, normalisation: Normalisation, width: int) -> None:
         super().__init__()
         size = normalisation.pose_mean.shape[1]
-        self.level = _LevelEmbedding()
+        self.level = LevelEmbedding()
         self.condition = _Condition(2 * CODE + CODE)
         self.unet = GuidedUNet(2 * size, size, CONDITION, width)
 
@@ -194,7 +194,7 @@ class PoseDenoiser(nn.Module):
         return self.unet(signal, condition, (guide_0, guide_1, guide_2, guide_3, guide_4, guide_5))
 
 
-class _LevelEmbedding(nn.Module):
+class LevelEmbedding(nn.Module):
     """A noise level (B, 1) as 64 numbers, through sines of rising frequency."""
 
     frequencies: Tensor
@@ -221,7 +221,7 @@ class _Condition(nn.Module):
         return mixed
 
 
-class _ResidualMLP(nn.Module):
+class ResidualMLP(nn.Module):
     """Three residual layers; the output starts at zero."""
 
     def __init__(self, width_in: int, width_out: int, width: int, dropout: float) -> None:
