@@ -60,7 +60,9 @@ class Predictor(Protocol):
         """So many futures of a case; with a true goal (3,) or path (56, 3) given, or None where it takes none."""
 
 
-def window_scores(predictor: Predictor, case: Case, seed: tuple[int, ...], samples: int, trials: int) -> dict[str, float]:
+def window_scores(
+    predictor: Predictor, case: Case, seed: tuple[int, ...], samples: int, trials: int
+) -> dict[str, float]:
     """A predictor's errors at one moment, means over `trials` trials of `samples` futures: end to end, then with the
     true goal and with the true path given where it takes them."""
     shape = (1, trials, samples)
@@ -88,7 +90,7 @@ def window_scores(predictor: Predictor, case: Case, seed: tuple[int, ...], sampl
 
 
 def _body_scores(futures: Futures, case: Case, shape: tuple[int, int, int], prefix: str) -> Mapping[str, float]:
-    """Best angles (rad) of the root and, in the mean over joints 1.., of the limbs; nothing where no body is foreseen."""
+    """Best angles (rad) of the root and, in the mean over joints 1.., of the limbs; nothing without a body."""
     if futures.rotations is None or futures.limbs is None:
         return {}
     turns = metrics.orientation_errors(futures.rotations, case.truth.T_world_root[:, :3, :3])

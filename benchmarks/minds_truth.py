@@ -1,7 +1,7 @@
-"""What the animal of a synthesized home really did while it was filmed: its days are lived again, without drawing them.
+"""What the animal of a synthesized home really did while it was filmed: its days are lived again, without drawing.
 
-Nothing that is learned may look in here. Predictions of a fitted animal are made comparable by ONE constant rotation per
-joint (the root included), fitted on videos that are not scored: a fitted rest pose differs from the true one.
+Nothing that is learned may look in here. Predictions of a fitted animal are made comparable by ONE constant rotation
+per joint (the root included), fitted on videos that are not scored: a fitted rest pose differs from the true one.
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ def start_of(home: Home, recording: Recording) -> float:
 
 
 def foreseeable(recording: Recording, frames: int) -> Array:
-    """Frames at which the animal had been seen for 0.8 s and lived on for 5.6 s more, seen or not; of a video whose truth
-    is known for so many frames."""
+    """Frames at which the animal had been seen for 0.8 s and lived on for 5.6 s more, seen or not, of a video whose
+    truth is known for so many frames."""
     known = np.convolve(recording.valid, np.ones(PAST, dtype=int))[: len(recording.valid)] == PAST
     known[max(0, frames - FUTURE) :] = False
     return np.flatnonzero(known)

@@ -8,7 +8,8 @@ from ats_sim.arrays import Array
 from ats_sim.denoising import GRAPHS, STAGES, Normalisation, falling_levels
 from ats_sim.manifest import POLICY_FORMAT
 from ats_sim.models.hierarchy import Behaviour
-from ats_sim.models.onnx_export import CALLS, CROWDING, OUTPUTS, graph_inputs
+from ats_sim.models.onnx_export import graph_inputs, graph_outputs
+from ats_sim.models.recipes import CALLS, CROWDING
 from ats_sim.policy import Policy
 
 
@@ -35,8 +36,8 @@ def torch_policy(
     guidance: Mapping[str, float] | None = None,
 ) -> Policy:
     """The policy that an export of these networks would give."""
-    inputs = graph_inputs(networks, len(channels))
-    graphs = {name: {"inputs": inputs[name], "outputs": OUTPUTS[name]} for name in GRAPHS}
+    inputs, outputs = graph_inputs(networks, len(channels)), graph_outputs(networks)
+    graphs = {name: {"inputs": inputs[name], "outputs": outputs[name]} for name in GRAPHS}
     spec = {
         "format": POLICY_FORMAT,
         "joint_names": joint_names,
