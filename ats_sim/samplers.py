@@ -82,7 +82,7 @@ class Ancestral:
 
 def linear_chain(steps: int = 50) -> tuple[float, ...]:
     """What `Ancestral` keeps where the variance added per step rises linearly from .1 to 20 over the number of steps:
-    after fifty steps, ATS's number, eight millionths are left."""
+    after fifty, ATS's number, eight millionths are left. It takes more than twenty."""
     grown = np.linspace(0.1 / steps, 20.0 / steps, steps)
     return tuple(np.cumprod(1.0 - grown).tolist())
 

@@ -1,6 +1,7 @@
 """Networks run by torch behind onnxruntime's calls: a policy without the minute that an export takes."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -34,8 +35,9 @@ def torch_policy(
     calls: Mapping[str, int] = CALLS,
     hidden: Sequence[str] = (),
     guidance: Mapping[str, float] | None = None,
+    schedule: Mapping[str, Any] | None = None,
 ) -> Policy:
-    """The policy that an export of these networks would give."""
+    """The policy that an export of these networks would give, by a schedule of their own or a number of calls."""
     inputs, outputs = graph_inputs(networks, len(channels)), graph_outputs(networks)
     graphs = {name: {"inputs": inputs[name], "outputs": outputs[name]} for name in GRAPHS}
     spec = {
@@ -44,9 +46,9 @@ def torch_policy(
         "channels": channels,
         "graphs": graphs,
         "schedule": {
-            "levels": {stage: falling_levels(calls[stage], CROWDING[stage]) for stage in STAGES},
             "persistence_s": 4.0,
             "guidance": dict(guidance or {}),
+            **(schedule or {"levels": {stage: falling_levels(calls[stage], CROWDING[stage]) for stage in STAGES}}),
         },
         "hidden": hidden,
         "normalisation": normalisation.to_json(),
