@@ -5,10 +5,11 @@
 All are trained on what was reconstructed of 62 videos, for the same number of optimiser steps - `--minutes` of our own
 on one core -, and scored on moments of the other ten against the TRUE motion, which is lived again without being drawn
 (`minds_truth`). Best of K=16 futures, in the mean over L trials: the goal and the path (m), the root's orientation and
-the joints relative to their parents (rad, after one constant offset per joint that is fitted on other videos). Beside
-them energy scores, mean errors and the share of moments that all sixteen miss by more than half a metre, because the
-best of many rewards spread. Numbers are means over moments ± standard errors, over moments after a mean over seeds; the
-second table is the paired difference to ours, bold where it is more than two standard errors.
+the joints relative to their parents (rad, after one constant offset per joint that is fitted on other videos); "found":
+against what was reconstructed, where the animal was in sight, as the reconstruction itself errs in both. Beside them
+energy scores, mean errors and the share of moments that all sixteen miss by more than half a metre, because the best of
+many rewards spread. Numbers are means over moments ± standard errors, over moments after a mean over seeds; the second
+table is the paired difference to ours, bold where it is more than two standard errors.
 
 With --json finished rows are stored and not made again; trained minds are kept in --work.
 """
@@ -44,6 +45,10 @@ COLUMNS: Mapping[str, str] = {
     "path, goal given": "given_goal_path_minade",
     "orient., path given": "given_path_orientation_minade",
     "joints, path given": "given_path_joints_minade",
+    "orient., found": "found_orientation_minade",
+    "joints, found": "found_joints_minade",
+    "orient., found, path given": "given_path_found_orientation_minade",
+    "joints, found, path given": "given_path_found_joints_minade",
 }
 
 
@@ -82,13 +87,13 @@ def measured(bench: Bench, name: str, samples: int, trials: int) -> Row:
     }
 
 
-def scored(bench: Bench, name: str, predictor: Predictor, samples: int, trials: int) -> dict[str, list[float]]:
-    """Per figure, one number per moment."""
+def scored(bench: Bench, name: str, predictor: Predictor, samples: int, trials: int) -> dict[str, list[float | None]]:
+    """Per figure, one number per moment, None where there is nothing to compare with."""
     found = [
         window_scores(predictor, case, (bench.seed, index), samples, trials)
         for index, case in enumerate(track(bench.cases, name))
     ]
-    return {figure: [round(window[figure], 5) for window in found] for figure in found[0]}
+    return {figure: [_rounded(window[figure]) for window in found] for figure in found[0]}
 
 
 def show(title: str, rows: Sequence[Row]) -> None:
@@ -106,13 +111,16 @@ def show(title: str, rows: Sequence[Row]) -> None:
 
 
 def averaged(rows: Sequence[Row]) -> dict[str, Array]:
-    """Per figure, one number per moment (W,), in the mean over seeds."""
-    return {figure: np.mean([row["each"][figure] for row in rows], axis=0) for figure in rows[0]["each"]}
+    """Per figure, one number per moment (W,), in the mean over seeds; NaN where there is none."""
+    return {
+        figure: np.mean([np.array(row["each"][figure], dtype=float) for row in rows], axis=0)
+        for figure in rows[0]["each"]
+    }
 
 
 def cell(values: Array | None) -> str:
     """Mean ± standard error over moments."""
-    return "–" if values is None else f"{values.mean():.3f} ± {_error(values):.3f}"
+    return "–" if values is None else f"{np.nanmean(values):.3f} ± {_error(values):.3f}"
 
 
 def difference(values: Array | None, ours: Array | None) -> str:
@@ -120,12 +128,18 @@ def difference(values: Array | None, ours: Array | None) -> str:
     if values is None or ours is None:
         return "–"
     gap = values - ours
-    text = f"{gap.mean():+.3f} ± {_error(gap):.3f}"
-    return f"**{text}**" if abs(gap.mean()) > 2.0 * _error(gap) else text
+    mean, error = float(np.nanmean(gap)), _error(gap)
+    text = f"{mean:+.3f} ± {error:.3f}"
+    return f"**{text}**" if abs(mean) > 2.0 * error else text
 
 
 def _error(values: Array) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+    known = values[np.isfinite(values)]
+    return float(known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else 0.0
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 5)
 
 
 def _table(title: str, rows: Mapping[str, Sequence[str]]) -> None:

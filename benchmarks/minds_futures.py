@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +27,8 @@ class Case:
     """What a mind knows, from the reconstruction, in the ego frame."""
     truth: Motion
     """The 56 frames that followed."""
+    found: Motion | None
+    """The same 56 frames as they were reconstructed, the body as the true animal's; None where it was out of sight."""
     moment: Moment
     """The living animal; only the oracle may look at it."""
 
@@ -51,6 +52,10 @@ class Futures:
     """(N, 56, J, 3, 3) relative to the parents."""
 
 
+Scores = dict[str, float | None]
+"""Errors by name; None where there is nothing to compare with."""
+
+
 class Predictor(Protocol):
     """Whatever foresees an animal."""
 
@@ -60,9 +65,7 @@ class Predictor(Protocol):
         """So many futures of a case; with a true goal (3,) or path (56, 3) given, or None where it takes none."""
 
 
-def window_scores(
-    predictor: Predictor, case: Case, seed: tuple[int, ...], samples: int, trials: int
-) -> dict[str, float]:
+def window_scores(predictor: Predictor, case: Case, seed: tuple[int, ...], samples: int, trials: int) -> Scores:
     """A predictor's errors at one moment, means over `trials` trials of `samples` futures: end to end, then with the
     true goal and with the true path given where it takes them."""
     shape = (1, trials, samples)
@@ -73,7 +76,7 @@ def window_scores(
     scores = {
         "goal_minade": _best(goals, shape),
         "path_minade": _best(paths, shape),
-        **_body_scores(free, case, shape, ""),
+        **_body_scores(free, case, shape),
         "goal_energy": _energy(free.goals, case.path[-1], trials),
         "path_energy": _energy(free.paths, case.path, trials) / FUTURE**0.5,
         "goal_mean": float(goals.mean()),
@@ -85,17 +88,23 @@ def window_scores(
         scores["given_goal_path_minade"] = _best(metrics.path_errors(with_goal.paths, case.path), shape)
     with_path = predictor.draw(case, (*seed, 2), samples * trials, path=case.path)
     if with_path is not None:
-        scores |= _body_scores(with_path, case, shape, "given_path_")
+        scores |= {f"given_path_{name}": value for name, value in _body_scores(with_path, case, shape).items()}
     return scores
 
 
-def _body_scores(futures: Futures, case: Case, shape: tuple[int, int, int], prefix: str) -> Mapping[str, float]:
-    """Best angles (rad) of the root and, in the mean over joints 1.., of the limbs; nothing without a body."""
+def _body_scores(futures: Futures, case: Case, shape: tuple[int, int, int]) -> Scores:
+    """Best angles (rad) of the root and, in the mean over joints 1.., of the limbs, against what was and ("found")
+    against what was reconstructed of it; nothing where no body is foreseen."""
     if futures.rotations is None or futures.limbs is None:
         return {}
-    turns = metrics.orientation_errors(futures.rotations, case.truth.T_world_root[:, :3, :3])
-    bends = np.array([geodesic_angle(own, case.truth.limbs)[:, 1:].mean() for own in futures.limbs])
-    return {f"{prefix}orientation_minade": _best(turns, shape), f"{prefix}joints_minade": _best(bends, shape)}
+    scores: Scores = {}
+    for prefix, real in (("", case.truth), ("found_", case.found)):
+        turns = bends = None
+        if real is not None:
+            turns = _best(metrics.orientation_errors(futures.rotations, real.T_world_root[:, :3, :3]), shape)
+            bends = _best(np.array([geodesic_angle(own, real.limbs)[:, 1:].mean() for own in futures.limbs]), shape)
+        scores |= {f"{prefix}orientation_minade": turns, f"{prefix}joints_minade": bends}
+    return scores
 
 
 def _best(errors: Array, shape: tuple[int, int, int]) -> float:

@@ -77,7 +77,8 @@ class Reconstructed:
             return None
         recording = case.recording
         frames = np.minimum(case.now + 1 + np.arange(FUTURE), len(recording.valid) - 1)
-        roots = recording.T_world_root[frames]
-        body = self.likeness.roots(roots[:, :3, :3]), self.likeness.limbs(recording.joint_rotations[frames])
-        paths, turns, limbs = (np.broadcast_to(value, (count, *value.shape)) for value in (roots[:, :3, 3], *body))
+        motion = self.likeness.motion(recording.T_world_root[frames], recording.joint_rotations[frames])
+        roots, limbs = motion.T_world_root, motion.limbs
+        parts = roots[:, :3, 3], roots[:, :3, :3], limbs
+        paths, turns, limbs = (np.broadcast_to(value, (count, *value.shape)) for value in parts)
         return Futures(paths[:, -1], paths, turns, limbs)

@@ -15,6 +15,7 @@ from ats_sim.home import Home
 from ats_sim.models.baselines import Baseline, constant_velocity, gaussian_regression, location_prior, stand_still
 from ats_sim.models.config import TrainConfig, size_of
 from ats_sim.models.recipes import CROWDING
+from ats_sim.models.recordings import Recording
 from ats_sim.models.statistics import fit_statistics, statistics_rng
 from ats_sim.models.training import Lesson, build, prepare, train
 from ats_sim.models.windows import perception_at
@@ -26,7 +27,7 @@ from benchmarks.minds_joint import JointDenoiser, JointPredictor
 from benchmarks.minds_oracle import Oracle
 from benchmarks.minds_predictors import PlacePredictor, PolicyPredictor, Reconstructed
 from benchmarks.minds_training import taught
-from benchmarks.minds_truth import Likeness, Motion, Synthesized, foreseeable, start_of
+from benchmarks.minds_truth import Likeness, Moment, Motion, Synthesized, foreseeable, start_of
 from benchmarks.minds_winners import Winners, WinnersPredictor
 from benchmarks.minds_world import learned_in_world, world_frame
 
@@ -89,16 +90,19 @@ class Bench:
         share = self.windows // len(videos) + (index < self.windows % len(videos))
         wanted = known[np.unique(np.linspace(0, len(known) - 1, share).round().astype(int))].tolist()
         motion, moments = self.synthesized.relived(recording.name, start, frames, wanted)
-        return [
-            Case(
-                recording,
-                now,
-                perception_at(recording, now, self.home.perception),
-                Motion(motion.T_world_root[now + 1 : now + 1 + FUTURE], motion.limbs[now + 1 : now + 1 + FUTURE]),
-                moments[now],
-            )
-            for now in wanted
-        ]
+        return [self._case(recording, now, motion, moments[now]) for now in wanted]
+
+    def _case(self, recording: Recording, now: int, motion: Motion, moment: Moment) -> Case:
+        after = slice(now + 1, now + 1 + FUTURE)
+        seen = len(recording.valid[after]) == FUTURE and recording.valid[after].all()
+        return Case(
+            recording,
+            now,
+            perception_at(recording, now, self.home.perception),
+            Motion(motion.T_world_root[after], motion.limbs[after]),
+            self.likeness.motion(recording.T_world_root[after], recording.joint_rotations[after]) if seen else None,
+            moment,
+        )
 
     def folder(self, name: str) -> Path:
         """Where a mind is kept."""
@@ -108,6 +112,15 @@ class Bench:
 def by_training(name: str, changes: Mapping[str, object], bench: Bench) -> Predictor:
     """A mind that `ats train` makes."""
     return _policy(bench, _trained(name, changes, bench))
+
+
+def as_bundled(bench: Bench) -> Predictor:
+    """The mind that the home came with, where it held out the same videos."""
+    held_out = (bench.home.policy_spec or {})["training"]["held_out"]
+    names = [recording.name for recording in bench.lesson.test_recordings]
+    if held_out != names:
+        raise ValueError(f"the bundled mind held out {held_out}, this benchmark scores {names}")
+    return _policy(bench, bench.home)
 
 
 def by_many_calls(bench: Bench) -> Predictor:
@@ -174,6 +187,7 @@ OURS = "ours"
 ORACLE = "the true mind, re-rolled (oracle)"
 ROWS: Mapping[str, Callable[[Bench], Predictor]] = {
     OURS: partial(by_training, "ours", {}),
+    "ours as bundled: default preset": as_bundled,
     "w/o observer": partial(by_training, "without-observer", {"ablate": ("observer",)}),
     "w/o scene": partial(by_training, "without-scene", {"ablate": ("scene",)}),
     "w/o past": partial(by_training, "without-past", {"ablate": ("past",)}),

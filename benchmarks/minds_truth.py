@@ -125,6 +125,12 @@ class Likeness:
         """Root rotations (..., 3, 3) as the true animal's."""
         return np.asarray(rotations @ self.offset[0])
 
+    def motion(self, T_world_root: Array, joint_rotations: Array) -> Motion:
+        """Reconstructed motion as if the true animal had made it."""
+        roots = T_world_root.copy()
+        roots[..., :3, :3] = self.roots(T_world_root[..., :3, :3])
+        return Motion(roots, self.limbs(joint_rotations))
+
     def limbs(self, joint_rotations: Array) -> Array:
         """Joints (..., J, 3), axis-angle of the fitted animal, as limbs (..., J, 3, 3) of the true one."""
         return np.asarray(limbs(self.joint_rest, joint_rotations) @ self.offset)

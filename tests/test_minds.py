@@ -54,7 +54,7 @@ def test_the_oracle_repeats_the_truth_by_the_same_chances(day: Day, now: int) ->
         again = lived_on(day.synthesized, day.moments[now])
         np.testing.assert_allclose(again.T_world_root, day.motion.T_world_root[after], atol=1e-9)
         np.testing.assert_allclose(again.limbs, day.motion.limbs[after], atol=1e-9)
-    case = Case(recording(), now, known_at(20), Motion(again.T_world_root, again.limbs), day.moments[now])
+    case = Case(recording(), now, known_at(20), Motion(again.T_world_root, again.limbs), None, day.moments[now])
     drawn = Oracle(day.synthesized).draw(case, (1,), 3)
     assert drawn is not None and Oracle(day.synthesized).draw(case, (1,), 3, goal=drawn.goals[0]) is None
     step = np.linalg.norm(drawn.paths[:, 0] - day.motion.T_world_root[now, :3, 3], axis=-1)
@@ -117,12 +117,13 @@ class Shifted:
 def test_errors_are_those_that_were_put_in(day: Day) -> None:
     """0.7 m beside the truth and 0.2 rad turned: every figure says so; the energy of one point is its distance."""
     truth = Motion(day.motion.T_world_root[11:67], day.motion.limbs[11:67])
-    case = Case(recording(), 10, known_at(20), truth, day.moments[10])
+    case = Case(recording(), 10, known_at(20), truth, None, day.moments[10])
     scores = window_scores(Shifted(0.7, 0.2), case, (0,), samples=3, trials=2)
     metres = ("goal_minade", "path_minade", "goal_energy", "path_energy", "goal_mean", "path_mean")
     for name in (*metres, "given_goal_path_minade"):
         assert scores[name] == pytest.approx(0.7), name
     assert scores["orientation_minade"] == pytest.approx(0.2) == scores["joints_minade"]
+    assert scores["found_joints_minade"] is None
     assert scores["miss"] == 1.0 and not any(name.startswith("given_path") for name in scores)
     assert window_scores(Shifted(0.0, 0.0), case, (0,), 3, 2)["path_minade"] == 0.0
 

@@ -44,7 +44,7 @@ def joint(lesson, maker) -> JointDenoiser:
 def case_of(lesson) -> Case:
     recording = lesson.recordings[0]
     known = perception_at(recording, 20, lesson.home.perception)
-    return Case(recording, 20, known, Motion(recording.T_world_root[21:77], np.zeros((FUTURE, 26, 3, 3))), None)
+    return Case(recording, 20, known, Motion(recording.T_world_root[21:77], np.zeros((FUTURE, 26, 3, 3))), None, None)
 
 
 def likeness(lesson) -> Likeness:
