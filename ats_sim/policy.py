@@ -235,7 +235,7 @@ class Policy:
         if stage in GUIDES:
             inputs = inputs | self._run(GUIDES[stage], inputs)
         bound = {name: inputs[name].astype(np.float32, copy=False) for name in self._inputs[stage] if name in inputs}
-        (predicted,) = self._outputs[stage]
+        predicted = self._samplers[stage].predicts
         return lambda x, level: self._run(stage, bound | {"noisy": x, "level": _column(level, x)})[predicted]
 
     def _run(self, graph: str, inputs: Signals) -> Signals:

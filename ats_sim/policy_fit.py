@@ -35,9 +35,12 @@ def check_fit(spec: Mapping[str, Any], home: "Home", where: str) -> None:
         raise PolicyError(f"{where}: perceives {spec['channels']}, the home's volume offers {channels}")
     for stage in STAGES:
         try:
-            sampler_of(spec["schedule"], stage)
+            predicted = sampler_of(spec["schedule"], stage).predicts
         except ValueError as error:
             raise PolicyError(f"{where}: schedule of {stage}: {error}") from error
+        outputs = list(spec["graphs"][stage]["outputs"])
+        if outputs != [predicted]:
+            raise PolicyError(f"{where}: graph {stage} gives {outputs}, its schedule is for {predicted!r}")
     for stage, strength in spec["schedule"].get("guidance", {}).items():
         if stage not in GUIDED or not 0.0 <= float(strength) <= MOST_GUIDANCE:
             raise PolicyError(f"{where}: guidance {strength} of {stage}, want 0 to {MOST_GUIDANCE:.0f} of {GUIDED}")

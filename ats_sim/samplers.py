@@ -8,7 +8,7 @@ called once per step of it (Ho et al. 2020, as ATS has it).
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -25,6 +25,10 @@ class Sampler(Protocol):
     """Draws signals with a network."""
 
     @property
+    def predicts(self) -> str:
+        """What it takes the network to predict: the name of the graph's output."""
+
+    @property
     def fresh(self) -> int:
         """How many standard normal signals it needs besides the one it starts from."""
 
@@ -38,7 +42,8 @@ class FewCalls:
 
     levels: tuple[float, ...]
     """Falling noise levels; the last is 0."""
-    fresh: int = 0
+    predicts: ClassVar[str] = "clean"
+    fresh: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
         levels = self.levels
@@ -56,6 +61,7 @@ class Ancestral:
 
     kept: tuple[float, ...]
     """Per step of noising, the share of the signal's variance that is left (alpha-bar), falling from below 1."""
+    predicts: ClassVar[str] = "noise"
 
     def __post_init__(self) -> None:
         pairs = zip((1.0, *self.kept), self.kept, strict=False)

@@ -49,9 +49,14 @@ def test_it_trains_exports_and_plans_as_torch_does(recon: Path, tmp_path: Path, 
             np.testing.assert_allclose(value, other.state()[name], atol=1e-4, rtol=1e-5, err_msg=name)
     fewer = drawn(Policy.load(home), known[:1])[0]
     np.testing.assert_allclose(fewer.path, plans[0].path, atol=1e-5, err_msg="rows of a batch must not mix")
-    broken = replace(home, policy_spec={**(home.policy_spec or {}), "schedule": {**schedule, "kind": "euler"}})
-    with pytest.raises(PolicyError, match="schedule of goal: kind 'euler' is unknown"):
-        Policy.load(broken)
+    swapped = (CleanPrediction if schedule.get("kind") else NoisePrediction)().schedule()
+    for wrong, said in (
+        ({"kind": "euler"}, "schedule of goal: kind 'euler' is unknown"),
+        (swapped, r"graph goal gives \['(clean|noise)'\], its schedule is for '(noise|clean)'"),
+    ):
+        spec = {**(home.policy_spec or {}), "schedule": {"persistence_s": 1.0, **wrong}}
+        with pytest.raises(PolicyError, match=said):
+            Policy.load(replace(home, policy_spec=spec))
 
 
 def drawn(policy: Policy, known: list) -> list[Plan]:
