@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch_sessions import torch_policy
@@ -11,16 +12,19 @@ from toy_recon import write_toy_recon
 
 from ats_sim.errors import PolicyError
 from ats_sim.home import Home
+from ats_sim.models.batches import BatchMaker
 from ats_sim.models.checkpoints import read_checkpoint
 from ats_sim.models.config import PRESETS, TrainConfig, prediction_of, size_of
 from ats_sim.models.control_unet import GuidedUNet, GuideUNet
-from ats_sim.models.onnx_export import round_weights
+from ats_sim.models.hierarchy import Behaviour
+from ats_sim.models.onnx_export import export_graph, graph_inputs, graph_outputs, round_weights
 from ats_sim.models.recipes import CleanPrediction, NoisePrediction
-from ats_sim.models.training import build, prepare, train
+from ats_sim.models.training import Lesson, build, prepare, train
 from ats_sim.models.windows import perception_at
-from ats_sim.perception import patch_channels
+from ats_sim.perception import Perception, patch_channels
 from ats_sim.plan import Plan
 from ats_sim.policy import Policy
+from ats_sim.policy_fit import check_graph
 from ats_sim.samplers import Ancestral, linear_chain, sampler_of
 
 TINY = TrainConfig(steps=2, batch=2, path_width=8, pose_width=8, threads=1, learning_rate=0.03)
@@ -31,35 +35,72 @@ def recon(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_toy_recon(tmp_path_factory.mktemp("recipes") / "recon", videos=1, frames=75)
 
 
-@pytest.mark.parametrize("changes", [{"preset": "paper"}, {"ablate": ("control",)}], ids=["paper", "codes"])
-def test_it_trains_exports_and_plans_as_torch_does(recon: Path, tmp_path: Path, changes: dict[str, object]) -> None:
-    config = replace(TINY, **changes)
+def test_the_papers_recipe_trains_exports_and_plans_as_torch_does(recon: Path, tmp_path: Path) -> None:
+    config = replace(TINY, preset="paper")
     train(recon, tmp_path / "home", config)
-    home, lesson = Home.load(tmp_path / "home"), prepare(recon, config)
-    maker, learner = build(lesson, config, size_of(config))
-    learner.restore(read_checkpoint(tmp_path / "home.training" / "checkpoint.safetensors")[0])
-    networks, channels = learner.averaged(), patch_channels(maker.volume)
+    home, (lesson, maker, networks) = Home.load(tmp_path / "home"), learned(recon, tmp_path / "home", config)
     round_weights(networks)
     schedule = (home.policy_spec or {})["schedule"]
-    twin = torch_policy(networks, maker.normalisation, home.skeleton.joint_names, channels, schedule=schedule)
+    twin = torch_policy(
+        networks, maker.normalisation, home.skeleton.joint_names, patch_channels(maker.volume), schedule=schedule
+    )
     known = [perception_at(lesson.recordings[0], now, home.perception) for now in (10, 12)]
     plans, twins = (drawn(policy, known) for policy in (Policy.load(home), twin))
     for plan, other in zip(plans, twins, strict=True):
         for name, value in plan.state().items():
-            np.testing.assert_allclose(value, other.state()[name], atol=1e-4, rtol=1e-5, err_msg=name)
+            # Hardly trained, the chain blows noise up to hundreds of metres.
+            scale = max(1.0, float(np.abs(value).max()))
+            np.testing.assert_allclose(value / scale, other.state()[name] / scale, atol=1e-4, err_msg=name)
     fewer = drawn(Policy.load(home), known[:1])[0]
-    np.testing.assert_allclose(fewer.path, plans[0].path, atol=1e-5, err_msg="rows of a batch must not mix")
-    swapped = (CleanPrediction if schedule.get("kind") else NoisePrediction)().schedule()
+    np.testing.assert_allclose(fewer.path, plans[0].path, rtol=1e-4, err_msg="rows of a batch must not mix")
+    swapped = CleanPrediction().schedule()
     for wrong, said in (
         ({"kind": "euler"}, "schedule of goal: kind 'euler' is unknown"),
-        (swapped, r"graph goal gives \['(clean|noise)'\], its schedule is for '(noise|clean)'"),
+        (swapped, r"graph goal gives \['noise'\], its schedule is for 'clean'"),
     ):
         spec = {**(home.policy_spec or {}), "schedule": {"persistence_s": 1.0, **wrong}}
         with pytest.raises(PolicyError, match=said):
             Policy.load(replace(home, policy_spec=spec))
 
 
-def drawn(policy: Policy, known: list) -> list[Plan]:
+def test_guides_that_are_codes_still_lead(recon: Path, tmp_path: Path) -> None:
+    """Without guide networks a goal leads the path and a path the body, by one code each, through the same runtime."""
+    config = replace(TINY, ablate=("control",))
+    lesson = prepare(recon, config)
+    maker, learner = build(lesson, config, size_of(config))
+    whole = build(lesson, TINY, size_of(TINY))[1].networks
+    for step in range(2):
+        learner.advance(maker.batch(step))
+    networks, channels = learner.averaged(), patch_channels(maker.volume)
+    assert sum(p.numel() for p in networks.parameters()) < sum(p.numel() for p in whole.parameters())
+    policy = torch_policy(networks, maker.normalisation, lesson.home.skeleton.joint_names, channels)
+    known, rng = perception_at(lesson.recordings[0], 10, lesson.home.perception), np.random.default_rng
+    here = known.T_world_ego[:3, 3]
+    near, far = (policy.plan([known], [rng(0)], goals=[here + [reach, 0.0, 0.0]])[0] for reach in (0.0, 3.0))
+    assert np.abs(near.path - far.path).max() > 1e-4
+    still, moving = (policy.plan([known], [rng(0)], paths=[here + path])[0] for path in (0.0 * near.path, near.path))
+    assert np.abs(still.joint_rotations - moving.joint_rotations).max() > 1e-5
+    shapes, outputs = graph_inputs(networks, len(channels)), graph_outputs(networks)
+    for name in ("path_guide", "path"):
+        export_graph(tmp_path / f"{name}.onnx", networks.get_submodule(name), shapes[name], outputs[name])
+        check_graph(
+            name,
+            onnxruntime.InferenceSession(str(tmp_path / f"{name}.onnx"), providers=["CPUExecutionProvider"]),
+            {"inputs": shapes[name], "outputs": outputs[name]},
+            "here",
+        )
+
+
+def learned(recon: Path, home: Path, config: TrainConfig) -> tuple[Lesson, BatchMaker, Behaviour]:
+    """The networks of a training, from its checkpoint."""
+    lesson = prepare(recon, config)
+    maker, learner = build(lesson, config, size_of(config))
+    learner.restore(read_checkpoint(home.with_name(home.name + ".training") / "checkpoint.safetensors")[0])
+    return lesson, maker, learner.averaged()
+
+
+def drawn(policy: Policy, known: list[Perception]) -> list[Plan]:
+    """A plan each, by generators of their own."""
     return policy.plan(known, [np.random.default_rng(i) for i in range(len(known))])
 
 
