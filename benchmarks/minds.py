@@ -5,11 +5,11 @@
 All are trained on what was reconstructed of 62 videos, for the same number of optimiser steps - `--minutes` of our own
 on one core -, and scored on moments of the other ten against the TRUE motion, which is lived again without being drawn
 (`minds_truth`). Best of K=16 futures, in the mean over L trials: the goal and the path (m), the root's orientation and
-the joints relative to their parents (rad, after one constant offset per joint that is fitted on other videos); "found":
-against what was reconstructed, where the animal was in sight, as the reconstruction itself errs in both. Beside them
+the joints relative to their parents (rad, after one constant offset per joint that is fitted on other videos), and both
+against what was reconstructed, where the animal was in sight, as the reconstruction itself errs in them. Beside them
 energy scores, mean errors and the share of moments that all sixteen miss by more than half a metre, because the best of
-many rewards spread. Numbers are means over moments ± standard errors, over moments after a mean over seeds; the second
-table is the paired difference to ours, bold where it is more than two standard errors.
+many rewards spread. Numbers are means ± standard errors over moments, after a mean over seeds; below each table stand
+the paired differences to ours, bold where they are more than two standard errors.
 
 With --json finished rows are stored and not made again; trained minds are kept in --work.
 """
@@ -32,23 +32,29 @@ from benchmarks.registration_rows import Row, Rows, cpu_seconds
 
 STEPS_A_MINUTE = 250
 """Optimiser steps of ours that a core of a 2-core cloud machine takes in a minute."""
-COLUMNS: Mapping[str, str] = {
-    "goal": "goal_minade",
-    "path": "path_minade",
-    "orient.": "orientation_minade",
-    "joints": "joints_minade",
-    "goal energy": "goal_energy",
-    "path energy": "path_energy",
-    "goal mean": "goal_mean",
-    "path mean": "path_mean",
-    "misses": "miss",
-    "path, goal given": "given_goal_path_minade",
-    "orient., path given": "given_path_orientation_minade",
-    "joints, path given": "given_path_joints_minade",
-    "orient., found": "found_orientation_minade",
-    "joints, found": "found_joints_minade",
-    "orient., found, path given": "given_path_found_orientation_minade",
-    "joints, found, path given": "given_path_found_joints_minade",
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "end to end, against the truth": {
+        "goal": "goal_minade",
+        "path": "path_minade",
+        "orientation": "orientation_minade",
+        "joints": "joints_minade",
+        "goal energy": "goal_energy",
+        "path energy": "path_energy",
+        "goal mean": "goal_mean",
+        "path mean": "path_mean",
+        "misses": "miss",
+    },
+    "given the true goal or path": {
+        "path, goal given": "given_goal_path_minade",
+        "orientation, path given": "given_path_orientation_minade",
+        "joints, path given": "given_path_joints_minade",
+    },
+    "bodies against what was reconstructed": {
+        "orientation": "found_orientation_minade",
+        "joints": "found_joints_minade",
+        "orientation, path given": "given_path_found_orientation_minade",
+        "joints, path given": "given_path_found_joints_minade",
+    },
 }
 
 
@@ -97,17 +103,20 @@ def scored(bench: Bench, name: str, predictor: Predictor, samples: int, trials: 
 
 
 def show(title: str, rows: Sequence[Row]) -> None:
-    """Two markdown tables: means ± standard errors, and paired differences to ours."""
+    """Markdown tables: means ± standard errors, and paired differences to ours."""
     names = list(dict.fromkeys(row["row"] for row in rows))
     figures = {name: averaged([row for row in rows if row["row"] == name]) for name in names}
-    _table(title, {name: [cell(own.get(key)) for key in COLUMNS.values()] for name, own in figures.items()})
-    if OURS in figures:
-        differences = {
-            name: [difference(own.get(key), figures[OURS].get(key)) for key in COLUMNS.values()]
-            for name, own in figures.items()
-            if name != OURS
-        }
-        _table("Less ours", differences)
+    sys.stdout.write(f"\n### {title}\n")
+    for what, columns in TABLES.items():
+        known = {name: own for name, own in figures.items() if any(key in own for key in columns.values())}
+        _table(what, columns, {name: [cell(own.get(key)) for key in columns.values()] for name, own in known.items()})
+        if OURS in known:
+            ours = known.pop(OURS)
+            gaps = {
+                name: [difference(own.get(key), ours.get(key)) for key in columns.values()]
+                for name, own in known.items()
+            }
+            _table(f"{what}, less ours", columns, gaps)
 
 
 def averaged(rows: Sequence[Row]) -> dict[str, Array]:
@@ -142,8 +151,8 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 5)
 
 
-def _table(title: str, rows: Mapping[str, Sequence[str]]) -> None:
-    lines = [f"\n### {title}\n", "| | " + " | ".join(COLUMNS) + " |", "|" + "---|" * (len(COLUMNS) + 1)]
+def _table(title: str, columns: Mapping[str, str], rows: Mapping[str, Sequence[str]]) -> None:
+    lines = [f"\n| {title} | " + " | ".join(columns) + " |", "|" + "---|" * (len(columns) + 1)]
     lines += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items()]
     sys.stdout.write("\n".join(lines) + "\n")
 

@@ -35,7 +35,7 @@ FILMED = SynthesizeConfig(videos=72, seconds=60.0, seed=7, walkthrough_seconds=9
 """What the bundled home was made of (`benchmarks.make_home`)."""
 LIKENESS_VIDEOS = 6
 """Videos of training that the constant offsets of joints are fitted on."""
-MANY_CALLS = 50
+MANY_CALLS = {stage: list(falling_levels(50, CROWDING[stage])) for stage in STAGES}
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,12 +123,11 @@ def as_bundled(bench: Bench) -> Predictor:
     return _policy(bench, bench.home)
 
 
-def by_many_calls(bench: Bench) -> Predictor:
-    """Our mind, drawn from by fifty calls a stage instead of a few."""
+def by_schedule(changes: Mapping[str, object], bench: Bench) -> Predictor:
+    """Our mind, drawn from otherwise than its home says."""
     home = _trained("ours", {}, bench)
     spec = dict(home.policy_spec or {})
-    levels = {stage: list(falling_levels(MANY_CALLS, CROWDING[stage])) for stage in STAGES}
-    return _policy(bench, replace(home, policy_spec=spec | {"schedule": spec["schedule"] | {"levels": levels}}))
+    return _policy(bench, replace(home, policy_spec=spec | {"schedule": spec["schedule"] | changes}))
 
 
 def by_world(bench: Bench) -> Predictor:
@@ -195,7 +194,8 @@ ROWS: Mapping[str, Callable[[Bench], Predictor]] = {
     "hierarchical -> 1-stage": by_joint,
     "ego -> world": by_world,
     "noise predicted, 50 ancestral steps": partial(by_training, "noise", {"prediction": "noise"}),
-    "ours, 50 calls a stage": by_many_calls,
+    "ours, 50 calls a stage": partial(by_schedule, {"levels": MANY_CALLS}),
+    "ours, goals not guided": partial(by_schedule, {"guidance": {}}),
     "winner takes all, 16 heads": by_winners,
     "Gaussian regression": partial(by_baseline, lambda bench: gaussian_regression(bench.lesson.train_windows)),
     "location prior": partial(by_baseline, lambda bench: location_prior(bench.lesson.recordings)),
