@@ -8,11 +8,12 @@ import pytest
 import torch
 from toy_recon import write_toy_recon
 
+from ats_sim.models.batches import BatchMaker
 from ats_sim.models.config import TrainConfig, size_of
 from ats_sim.models.encoders import CODE, MAP_CHANNELS
 from ats_sim.models.onnx_export import export_graph
 from ats_sim.models.statistics import fit_statistics, statistics_rng
-from ats_sim.models.training import build, prepare
+from ats_sim.models.training import Lesson, build, prepare
 from ats_sim.models.windows import perception_at
 from ats_sim.perception import FUTURE, PATCH_SHAPE
 from benchmarks.minds_futures import Case
@@ -25,29 +26,29 @@ TINY = TrainConfig(steps=3, batch=4, threads=1)
 
 
 @pytest.fixture(scope="module")
-def lesson(tmp_path_factory: pytest.TempPathFactory):
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> Lesson:
     return prepare(write_toy_recon(tmp_path_factory.mktemp("minds") / "recon", videos=1, frames=100), TINY)
 
 
 @pytest.fixture(scope="module")
-def maker(lesson):
+def maker(lesson: Lesson) -> BatchMaker:
     return build(lesson, TINY, size_of(TINY))[0]
 
 
 @pytest.fixture(scope="module")
-def joint(lesson, maker) -> JointDenoiser:
+def joint(lesson: Lesson, maker: BatchMaker) -> JointDenoiser:
     statistics = fit_statistics(lesson.train_windows, lesson.home.perception, statistics_rng(0))
     torch.manual_seed(0)
     return JointDenoiser(maker.windows.future[..., :3], maker.normalisation, statistics, 0.1)
 
 
-def case_of(lesson) -> Case:
+def case_of(lesson: Lesson) -> Case:
     recording = lesson.recordings[0]
     known = perception_at(recording, 20, lesson.home.perception)
     return Case(recording, 20, known, Motion(recording.T_world_root[21:77], np.zeros((FUTURE, 26, 3, 3))), None, None)
 
 
-def likeness(lesson) -> Likeness:
+def likeness(lesson: Lesson) -> Likeness:
     return Likeness(lesson.home.skeleton.joint_rest, np.tile(np.eye(3), (26, 1, 1)))
 
 
@@ -65,7 +66,7 @@ def test_only_the_nearest_head_is_taught() -> None:
     assert float(loss.detach()) == pytest.approx(wanted, rel=1e-3)
 
 
-def test_training_lowers_the_loss_and_is_kept(lesson, maker, tmp_path: Path) -> None:
+def test_training_lowers_the_loss_and_is_kept(lesson: Lesson, maker: BatchMaker, tmp_path: Path) -> None:
     """Trained again from the file it draws the same; sixteen guesses, and then the same again."""
     statistics = fit_statistics(lesson.train_windows, lesson.home.perception, statistics_rng(0))
     torch.manual_seed(1)
@@ -82,7 +83,7 @@ def test_training_lowers_the_loss_and_is_kept(lesson, maker, tmp_path: Path) -> 
     assert len(np.unique(drawn.goals.round(6), axis=0)) == HEADS and drawn.limbs is None
 
 
-def test_one_stage_draws_path_and_body_together(lesson, maker, joint: JointDenoiser) -> None:
+def test_one_stage_draws_path_and_body_together(lesson: Lesson, maker: BatchMaker, joint: JointDenoiser) -> None:
     loss = joint.loss(maker.batch(0))
     loss.backward()
     assert np.isfinite(float(loss.detach()))
