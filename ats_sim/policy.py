@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.denoising import GRAPHS, GUIDED, GUIDES, STAGES, Normalisation, denoise
+from ats_sim.denoising import GRAPHS, GUIDED, GUIDES, STAGES, Normalisation
 from ats_sim.errors import ArrayError, PolicyError
 from ats_sim.perception import FUTURE, HZ, PATCH_SHAPE, Perception, pack_motion
 from ats_sim.plan import (
@@ -27,6 +27,7 @@ from ats_sim.plan import (
     plans_from_ego,
 )
 from ats_sim.policy_fit import check_fit, check_graph
+from ats_sim.samplers import sampler_of
 
 if TYPE_CHECKING:
     from ats_sim.home import Home
@@ -54,7 +55,7 @@ class Policy:
         self._normalisation = Normalisation.from_json(spec["normalisation"])
         shapes = self._normalisation.shapes
         self._shapes = {**shapes, "path": (FUTURE, 3)}
-        self._levels = {stage: tuple(map(float, spec["schedule"]["levels"][stage])) for stage in STAGES}
+        self._samplers = {stage: sampler_of(spec["schedule"], stage) for stage in STAGES}
         self._persistence = float(spec["schedule"]["persistence_s"])
         self._guidance = {stage: float(spec["schedule"].get("guidance", {}).get(stage, 1.0)) for stage in GUIDED}
         self._seen = np.array([name not in spec.get("hidden", ()) for name in SWITCHES], dtype=np.float32)
@@ -140,7 +141,8 @@ class Policy:
         drawn = [self._noise(rng, ego, plan, frames or 0) for rng, ego, plan, frames in running]
         intentions = np.array([intention for intention, _ in drawn])
         noise = {"goal": intentions[:, 0], "path": intentions[:, 1:], "pose": np.array([pose for _, pose in drawn])}
-        draft = _Draft(codes, awareness_rows(awareness, count) * self._seen, noise, forced, guidance)
+        fresh = self._fresh_noise(rngs)
+        draft = _Draft(codes, awareness_rows(awareness, count) * self._seen, noise, fresh, forced, guidance)
 
         goal = self._draw("goal", draft, {})
         path = self._draw("path", draft, {"goal": goal})
@@ -157,6 +159,13 @@ class Policy:
         pose = rng.standard_normal(shapes["pose"], np.float32)
         keep = float(np.exp(-walked / (HZ * self._persistence)))
         return carried_on(previous, keep, T_world_ego, fresh), pose
+
+    def _fresh_noise(self, rngs: Sequence[np.random.Generator]) -> Signals:
+        """What the samplers add on their way; nothing where they are called a few times only."""
+        shapes = {stage: (self._samplers[stage].fresh, *self._normalisation.shapes[stage]) for stage in STAGES}
+        return {
+            stage: np.array([rng.standard_normal(shape, np.float32) for rng in rngs]) for stage, shape in shapes.items()
+        }
 
     def _encode(self, perceptions: Sequence[Perception]) -> Signals:
         """Codes of all conditions, one row per agent; equal objects are encoded once."""
@@ -202,7 +211,8 @@ class Policy:
         inputs = {name: value[rows] for name, value in (draft.codes | guides).items()}
         guidance = draft.guidance * self._guidance[stage] if stage in GUIDED else 1.0
         call = self._denoiser(stage, inputs, draft.keep[rows], guidance)
-        return self._normalisation.decode(stage, denoise(call, start, self._levels[stage]), inputs["current"])
+        signal = self._samplers[stage].draw(call, start, draft.fresh[stage][rows])
+        return self._normalisation.decode(stage, signal, inputs["current"])
 
     def _denoiser(self, stage: str, inputs: Signals, keep: Array, guidance: float) -> Callable[[Array, float], Array]:
         """The stage's network with its conditions bound; with guidance, both passes go as one batch."""
@@ -214,8 +224,8 @@ class Policy:
         call = self._bound(stage, both)
 
         def guided(x: Array, level: float) -> Array:
-            clean = call(np.concatenate([x, x]), level)
-            with_both, without = clean[: len(x)], clean[len(x) :]
+            predicted = call(np.concatenate([x, x]), level)
+            with_both, without = predicted[: len(x)], predicted[len(x) :]
             return without + np.float32(guidance) * (with_both - without)
 
         return guided
@@ -225,7 +235,8 @@ class Policy:
         if stage in GUIDES:
             inputs = inputs | self._run(GUIDES[stage], inputs)
         bound = {name: inputs[name].astype(np.float32, copy=False) for name in self._inputs[stage] if name in inputs}
-        return lambda x, level: self._run(stage, bound | {"noisy": x, "level": _column(level, x)})["clean"]
+        predicted = self._samplers[stage].predicts
+        return lambda x, level: self._run(stage, bound | {"noisy": x, "level": _column(level, x)})[predicted]
 
     def _run(self, graph: str, inputs: Signals) -> Signals:
         names = self._outputs[graph]
@@ -247,6 +258,7 @@ class _Draft:
     codes: Signals
     keep: Array
     noise: Signals
+    fresh: Signals
     forced: list[Signals]
     guidance: float
 

@@ -8,6 +8,7 @@ from ats_sim.errors import PolicyError
 from ats_sim.manifest import POLICY_FORMAT
 from ats_sim.perception import patch_channels
 from ats_sim.plan import MOST_GUIDANCE
+from ats_sim.samplers import sampler_of
 
 if TYPE_CHECKING:
     from ats_sim.home import Home
@@ -33,9 +34,13 @@ def check_fit(spec: Mapping[str, Any], home: "Home", where: str) -> None:
     if list(spec["channels"]) != channels:
         raise PolicyError(f"{where}: perceives {spec['channels']}, the home's volume offers {channels}")
     for stage in STAGES:
-        levels = spec["schedule"]["levels"][stage]
-        if levels[-1] != 0.0 or any(after >= before for before, after in zip(levels, levels[1:], strict=False)):
-            raise PolicyError(f"{where}: noise levels {levels} of {stage} must fall to 0")
+        try:
+            predicted = sampler_of(spec["schedule"], stage).predicts
+        except ValueError as error:
+            raise PolicyError(f"{where}: schedule of {stage}: {error}") from error
+        outputs = list(spec["graphs"][stage]["outputs"])
+        if outputs != [predicted]:
+            raise PolicyError(f"{where}: graph {stage} gives {outputs}, its schedule is for {predicted!r}")
     for stage, strength in spec["schedule"].get("guidance", {}).items():
         if stage not in GUIDED or not 0.0 <= float(strength) <= MOST_GUIDANCE:
             raise PolicyError(f"{where}: guidance {strength} of {stage}, want 0 to {MOST_GUIDANCE:.0f} of {GUIDED}")

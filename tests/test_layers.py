@@ -33,6 +33,7 @@ FLOORS = [
         "contents",
         "redaction",
     },
+    {"samplers"},
     {"policy_fit"},
     {"policy"},
     {"seam", "sweep", "legs"},
@@ -53,7 +54,7 @@ FLOORS = [
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ALLOWED = {
     "reconstruction": {room for floor in FLOORS[:7] for room in floor} - {"perception", "plan", "denoising", "physics"},
-    "models": {room for floor in FLOORS[:9] for room in floor} - {"physics", "rendering", "video"},
+    "models": {room for floor in FLOORS[:10] for room in floor} - {"physics", "rendering", "video"},
 }
 ENGINES = {"pybullet": {"physics"}, "onnxruntime": {"policy", "doctor", "reconstruction"}, "pyrender": {"rendering"}}
 TORCH_ROOMS = {"models", "reconstruction"}

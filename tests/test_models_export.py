@@ -21,7 +21,7 @@ from ats_sim.models.checkpoints import read_checkpoint
 from ats_sim.models.config import TrainConfig, size_of
 from ats_sim.models.evaluation import evaluate_behaviour
 from ats_sim.models.hierarchy import Behaviour
-from ats_sim.models.onnx_export import OUTPUTS, example_inputs, graph_inputs, round_weights
+from ats_sim.models.onnx_export import example_inputs, graph_inputs, graph_outputs, round_weights
 from ats_sim.models.training import Lesson, build, prepare, train
 from ats_sim.models.windows import perception_at
 from ats_sim.perception import patch_channels
@@ -76,7 +76,9 @@ def test_onnx_computes_what_torch_computes(trained: Trained, batch: int) -> None
             expected = trained.networks.get_submodule(name)(*inputs.values())
         expected = expected if isinstance(expected, tuple) else (expected,)
         session = onnxruntime.InferenceSession(str(trained.folder / f"{name}.onnx"), providers=["CPUExecutionProvider"])
-        found = session.run(list(OUTPUTS[name]), {key: value.numpy() for key, value in inputs.items()})
+        found = session.run(
+            list(graph_outputs(trained.networks)[name]), {key: value.numpy() for key, value in inputs.items()}
+        )
         for true, got in zip(expected, found, strict=True):
             np.testing.assert_allclose(got, true.numpy(), atol=1e-4, err_msg=name)
 

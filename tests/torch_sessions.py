@@ -1,6 +1,7 @@
 """Networks run by torch behind onnxruntime's calls: a policy without the minute that an export takes."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -8,7 +9,8 @@ from ats_sim.arrays import Array
 from ats_sim.denoising import GRAPHS, STAGES, Normalisation, falling_levels
 from ats_sim.manifest import POLICY_FORMAT
 from ats_sim.models.hierarchy import Behaviour
-from ats_sim.models.onnx_export import CALLS, CROWDING, OUTPUTS, graph_inputs
+from ats_sim.models.onnx_export import graph_inputs, graph_outputs
+from ats_sim.models.recipes import CALLS, CROWDING
 from ats_sim.policy import Policy
 
 
@@ -33,19 +35,20 @@ def torch_policy(
     calls: Mapping[str, int] = CALLS,
     hidden: Sequence[str] = (),
     guidance: Mapping[str, float] | None = None,
+    schedule: Mapping[str, Any] | None = None,
 ) -> Policy:
-    """The policy that an export of these networks would give."""
-    inputs = graph_inputs(networks, len(channels))
-    graphs = {name: {"inputs": inputs[name], "outputs": OUTPUTS[name]} for name in GRAPHS}
+    """The policy that an export of these networks would give, by a schedule of their own or a number of calls."""
+    inputs, outputs = graph_inputs(networks, len(channels)), graph_outputs(networks)
+    graphs = {name: {"inputs": inputs[name], "outputs": outputs[name]} for name in GRAPHS}
     spec = {
         "format": POLICY_FORMAT,
         "joint_names": joint_names,
         "channels": channels,
         "graphs": graphs,
         "schedule": {
-            "levels": {stage: falling_levels(calls[stage], CROWDING[stage]) for stage in STAGES},
             "persistence_s": 4.0,
             "guidance": dict(guidance or {}),
+            **(schedule or {"levels": {stage: falling_levels(calls[stage], CROWDING[stage]) for stage in STAGES}}),
         },
         "hidden": hidden,
         "normalisation": normalisation.to_json(),

@@ -5,7 +5,8 @@ from typing import Literal
 
 from ats_sim.errors import ConfigError
 
-Preset = Literal["fast", "default", "full"]
+Preset = Literal["fast", "default", "full", "paper"]
+Prediction = Literal["clean", "noise"]
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,10 @@ class TrainConfig:
     """How behaviour is learned from a reconstruction."""
 
     preset: Preset = "default"
-    """fast (about 2 minutes, a smoke test), default (about half an hour on two cores) or full (hours)."""
+    """fast (about 2 minutes, a smoke test), default (about half an hour on two cores), full (hours), or paper (networks
+    and recipe of Yang et al. 2024, for comparison: days without a GPU, and a second or more per plan)."""
+    prediction: Prediction | None = None
+    """clean (ours: a few calls per plan) or noise (the paper's: fifty); the preset's where not given."""
     steps: int | None = None
     """Optimiser steps; the preset's where not given."""
     batch: int | None = None
@@ -54,8 +58,8 @@ class TrainConfig:
     """CPU threads of the optimiser; OMP_NUM_THREADS or all cores where not given."""
     checkpoint_every: int = 250
     """Steps between checkpoints."""
-    ablate: tuple[Literal["scene", "observer", "past"], ...] = ()
-    """Conditions the policy never gets to see."""
+    ablate: tuple[Literal["scene", "observer", "past", "control"], ...] = ()
+    """Conditions the policy never gets to see; with control, goal and path guide by a code, not by a network each."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,13 @@ PRESETS: dict[Preset, TrainSize] = {
     "fast": TrainSize(steps=400, batch=24, path_width=24, pose_width=32),
     "default": TrainSize(steps=6000, batch=48, path_width=32, pose_width=48),
     "full": TrainSize(steps=60000, batch=64, path_width=48, pose_width=80),
+    "paper": TrainSize(steps=120000, batch=1024, path_width=312, pose_width=312),
 }
+
+
+def prediction_of(config: TrainConfig) -> Prediction:
+    """What the networks are to predict."""
+    return config.prediction or ("noise" if config.preset == "paper" else "clean")
 
 
 def size_of(config: TrainConfig) -> TrainSize:

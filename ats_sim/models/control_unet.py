@@ -13,6 +13,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ats_sim.denoising import GUIDE_NAMES
+from ats_sim.perception import FUTURE
+
 BLOCKS = 6
 """Blocks of a U-Net, each of which a guide feeds."""
 GROUPS = 8
@@ -25,6 +28,11 @@ def block_shapes(width: int, frames: int) -> tuple[tuple[int, int], ...]:
     wide = 2 * width
     fine, coarse, middle = (frames // 2, width), (frames // 4, wide), (frames // 8, wide)
     return fine, coarse, middle, middle, coarse, fine
+
+
+def guide_shapes(width: int) -> dict[str, tuple[int, ...]]:
+    """Name and shape of what a guide of that width feeds into the blocks."""
+    return dict(zip(GUIDE_NAMES, block_shapes(width, FUTURE), strict=True))
 
 
 class GuideUNet(nn.Module):
@@ -49,8 +57,8 @@ class GuidedUNet(nn.Module):
         self.unet = _UNet(channels, condition, width)
         self.out = _Doubling(width, out_channels)
 
-    def forward(self, signal: Tensor, condition: Tensor, injected: Sequence[Tensor]) -> Tensor:
-        """Signal (B, T, C), condition (B, D), six activations (B, T', C') to (B, T, O)."""
+    def forward(self, signal: Tensor, condition: Tensor, injected: Sequence[Tensor] | None) -> Tensor:
+        """Signal (B, T, C), condition (B, D), six activations (B, T', C') or none to (B, T, O)."""
         doubled: Tensor = self.out(self.unet(signal, condition, injected)[-1])
         return doubled
 

@@ -12,7 +12,7 @@ from ats_sim.arrays import Array
 from ats_sim.denoising import GUIDE_NAMES, GUIDES, STAGES
 from ats_sim.errors import TrainingError
 from ats_sim.models.batches import Batch
-from ats_sim.models.diffusion import clean_loss, corrupt, seen_loss
+from ats_sim.models.diffusion import seen_loss
 from ats_sim.models.hierarchy import Behaviour
 from ats_sim.models.onnx_export import Shapes
 
@@ -92,19 +92,21 @@ class Learner:
         given = {name: self._tensor(value) for name, value in batch.inputs.items()}
         given["scene_code"], given["scene_map"] = self.networks.scene(given["scene_patch"])
         given["observer_code"], given["past_code"] = self.networks.history(given["observer_past"], given["past"])
-        losses = {}
+        losses, recipe = {}, self.networks.recipe
         for stage in STAGES:
             clean, level = self._tensor(batch.clean[stage]), self._tensor(batch.level[stage])
-            given["noisy"] = corrupt(clean, self._tensor(batch.noise[stage]), level)
+            noise = self._tensor(batch.noise[stage])
+            given["noisy"], level = recipe.noised(clean, noise, level)
             given["level"] = level[:, None]
             if stage in GUIDES:
-                given |= zip(GUIDE_NAMES, self._call(GUIDES[stage], given), strict=True)
-            predicted = self._call(stage, given)
+                # Six activations, or one code where guides are ablated.
+                given |= zip(GUIDE_NAMES, self._call(GUIDES[stage], given), strict=False)
+            predicted, target = self._call(stage, given), recipe.target(clean, noise)
             if stage == "pose":
-                losses[stage] = seen_loss(predicted, clean, self._tensor(batch.seen))
+                losses[stage] = seen_loss(predicted, target, self._tensor(batch.seen))
             else:
-                losses[stage] = clean_loss(predicted, clean, level)
-            if stage == "path":
+                losses[stage] = recipe.loss(predicted, target, level)
+            if stage == "path" and recipe.predicts == "clean":
                 losses["place"] = self._place_loss(predicted, clean)
         return losses
 

@@ -16,11 +16,10 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from ats_sim.denoising import GRAPHS, GUIDE_NAMES, STAGES, Normalisation, falling_levels
+from ats_sim.denoising import GRAPHS, STAGES, Normalisation
 from ats_sim.files import write_json
 from ats_sim.graph_metadata import without_metadata
 from ats_sim.manifest import POLICY_FORMAT
-from ats_sim.models.control_unet import GuidedUNet, block_shapes
 from ats_sim.models.encoders import CODE, MAP_CHANNELS
 from ats_sim.models.hierarchy import Behaviour
 from ats_sim.perception import FUTURE, PAST, PATCH_CELL, PATCH_SHAPE
@@ -32,19 +31,6 @@ SMALLEST_HALVED = 256
 PERSISTENCE_S = 1.0
 """Seconds after which an intention has faded to 1/e. With longer ones the animal stays where it rests, with shorter
 ones it dithers (benchmarks/RESULTS.md)."""
-GUIDANCE: Mapping[str, float] = {"goal": 1.5}
-"""Per stage, how much more strongly than it learned a mind answers to the observer (classifier-free guidance, ATS
-section 3.3). What is learned comes out somewhat weak: at 1.5 the bundled animal startles nearly as much as the recorded
-one (benchmarks/RESULTS.md). Paths answer through their goals: to guide them too costs a third more."""
-OUTPUTS: Mapping[str, tuple[str, ...]] = {
-    "scene": ("scene_code", "scene_map"),
-    "history": ("observer_code", "past_code"),
-    "path_guide": GUIDE_NAMES,
-    "pose_guide": GUIDE_NAMES,
-    "goal": ("clean",),
-    "path": ("clean",),
-    "pose": ("clean",),
-}
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -56,35 +42,41 @@ def graph_inputs(networks: Behaviour, channels: int) -> dict[str, Shapes]:
     level: Shapes = {"level": (1,)}
     keep: Shapes = {"keep": (4,)}
     goal: Shapes = {"goal": (3,)}
+    path: Shapes = {"path": (FUTURE, 3)}
+    guides: dict[str, Shapes] = {
+        "path_guide": {"scene_code": (CODE,), **histories, **goal},
+        "pose_guide": {**histories, **path},
+    }
+    led = goal
+    if not networks.controlled:
+        # What guides by a code guides by nothing else.
+        guides, led = {"path_guide": goal, "pose_guide": path}, {}
     return {
         "scene": {"scene_patch": (channels, *PATCH_SHAPE)},
         "history": {"observer_past": (PAST, 3), "past": (PAST, 3 + pose_width)},
-        "path_guide": {"scene_code": (CODE,), **histories, **goal, **keep},
-        "pose_guide": {**histories, "path": (FUTURE, 3), **keep},
+        **{name: {**inputs, **keep} for name, inputs in guides.items()},
         "goal": {"noisy": (3,), **level, **codes, **keep},
-        "path": {"noisy": tuple(coefficients), **level, **codes, **goal, **keep, **_guides(networks.path.unet)},
+        "path": {"noisy": tuple(coefficients), **level, **codes, **led, **keep, **networks.path_guide.activations},
         "pose": {
             "noisy": (FUTURE, pose_width),
             **level,
             **histories,
             "current": (pose_width,),
             **keep,
-            **_guides(networks.pose.unet),
+            **networks.pose_guide.activations,
         },
     }
 
 
-def _guides(unet: GuidedUNet) -> Shapes:
-    shapes = block_shapes(unet.out.in_channels, FUTURE)
-    return dict(zip(GUIDE_NAMES, shapes, strict=True))
-
-
-CALLS: dict[str, int] = {"goal": 5, "path": 4, "pose": 2}
-"""Denoising calls per stage; a pose that follows its path needs few. With three for a path the animal moves less than
-with four, though held-out scores are the same (benchmarks/RESULTS.md)."""
-CROWDING: dict[str, float] = {"goal": 1.8, "path": 1.7, "pose": 2.0}
-"""How much the noise levels of a stage crowd at low noise (`falling_levels`): most for poses, which their path has
-nearly settled. With 2 for all the animal goes a fifth less far (benchmarks/RESULTS.md)."""
+def graph_outputs(networks: Behaviour) -> dict[str, tuple[str, ...]]:
+    """Output names of every graph."""
+    return {
+        "scene": ("scene_code", "scene_map"),
+        "history": ("observer_code", "past_code"),
+        "path_guide": tuple(networks.path_guide.activations),
+        "pose_guide": tuple(networks.pose_guide.activations),
+        **dict.fromkeys(STAGES, (networks.recipe.predicts,)),
+    }
 
 
 def export_policy(
@@ -108,10 +100,10 @@ def export_policy(
         hidden: Conditions (scene, observer, past) that the networks never saw and that must stay hidden.
         training: Plain facts about the training, kept in `policy.json`.
     """
-    inputs = graph_inputs(networks, len(channels))
+    inputs, outputs = graph_inputs(networks, len(channels)), graph_outputs(networks)
     round_weights(networks)
     for name in track(GRAPHS, "export to ONNX"):
-        export_graph(folder / f"{name}.onnx", networks.get_submodule(name), inputs[name], OUTPUTS[name])
+        export_graph(folder / f"{name}.onnx", networks.get_submodule(name), inputs[name], outputs[name])
     spec = {
         "format": POLICY_FORMAT,
         "past_frames": PAST,
@@ -119,8 +111,8 @@ def export_policy(
         "joint_names": list(joint_names),
         "channels": list(channels),
         "patch": {"shape": list(PATCH_SHAPE), "cell": PATCH_CELL},
-        "graphs": {name: _promised(name, inputs[name]) for name in GRAPHS},
-        "schedule": _schedule(),
+        "graphs": {name: _promised(name, inputs[name], outputs[name]) for name in GRAPHS},
+        "schedule": networks.recipe.schedule() | {"persistence_s": PERSISTENCE_S},
         "hidden": list(hidden),
         "normalisation": normalisation.to_json(),
         "training": dict(training),
@@ -128,20 +120,12 @@ def export_policy(
     write_json(folder / "policy.json", spec)
 
 
-def _promised(name: str, inputs: Shapes) -> dict[str, Any]:
+def _promised(name: str, inputs: Shapes, outputs: Sequence[str]) -> dict[str, Any]:
     """What `policy.json` says of a graph; `policy_fit.check_graph` holds the graph to it."""
     return {
         "file": f"{name}.onnx",
         "inputs": {key: list(shape) for key, shape in inputs.items()},
-        "outputs": list(OUTPUTS[name]),
-    }
-
-
-def _schedule() -> dict[str, Any]:
-    return {
-        "levels": {stage: list(falling_levels(CALLS[stage], CROWDING[stage])) for stage in STAGES},
-        "persistence_s": PERSISTENCE_S,
-        "guidance": dict(GUIDANCE),
+        "outputs": list(outputs),
     }
 
 

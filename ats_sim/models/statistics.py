@@ -35,13 +35,19 @@ class InputStatistics:
     """(D,)."""
 
 
-def fit_normalisation(windows: Windows, mirror: Mirror | None) -> Normalisation:
-    """Means and spreads of goals, path coefficients and pose changes over the training windows."""
+def fit_normalisation(windows: Windows, mirror: Mirror | None, basis: Array | None = None) -> Normalisation:
+    """Means and spreads of goals, path coefficients and pose changes over the training windows.
+
+    Args:
+        windows: Of training.
+        mirror: Exchanges left and right, where both are learned from.
+        basis: (56, K) orthonormal curves that paths are drawn in; those of `path_basis` where not given.
+    """
     future, current = windows.future, windows.past[:, -1:]
     if mirror is not None:
         future = np.concatenate([future, mirror.motion(future)])
         current = np.concatenate([current, mirror.motion(current)])
-    basis = path_basis()
+    basis = path_basis() if basis is None else basis
     goals = future[:, -1, :3]
     coefficients = basis.T @ future[..., :3]
     change = future[..., 3:] - current[..., 3:]

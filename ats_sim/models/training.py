@@ -11,12 +11,13 @@ from typing import Any
 
 import torch
 
+from ats_sim.arrays import Array
 from ats_sim.errors import ConfigError, TrainingError
 from ats_sim.files import atomic_folder, sha256, write_json
 from ats_sim.home import Home, seal_home
-from ats_sim.models.batches import BatchMaker
+from ats_sim.models.batches import CONDITIONS, BatchMaker
 from ats_sim.models.checkpoints import read_checkpoint, write_checkpoint
-from ats_sim.models.config import TrainConfig, TrainSize, limited, size_of
+from ats_sim.models.config import TrainConfig, TrainSize, limited, prediction_of, size_of
 from ats_sim.models.evaluation import evaluate_policy
 from ats_sim.models.hierarchy import Behaviour
 from ats_sim.models.learner import Learner, StepReport
@@ -133,18 +134,26 @@ def held_out_names(names: Sequence[str], wanted: Sequence[str]) -> tuple[str, ..
     return (names[-1],) if len(names) >= 3 else ()
 
 
-def build(lesson: Lesson, config: TrainConfig, size: TrainSize) -> tuple[BatchMaker, Learner]:
-    """Fresh networks for a lesson, and the maker of their batches."""
+def build(
+    lesson: Lesson, config: TrainConfig, size: TrainSize, basis: Array | None = None
+) -> tuple[BatchMaker, Learner]:
+    """Fresh networks for a lesson, and the maker of their batches; a basis (56, K) for paths stands in for ours."""
     volume, skeleton = lesson.home.perception, lesson.home.skeleton
     channels = patch_channels(volume)
     mirror = Mirror.of(skeleton, channels) if config.mirror else None
-    normalisation = fit_normalisation(lesson.train_windows, mirror)
+    normalisation = fit_normalisation(lesson.train_windows, mirror, basis)
     statistics = fit_statistics(lesson.train_windows, volume, statistics_rng(config.seed))
     # Layers draw their first weights from torch's global generator: lend it a seed, then give it back as it was.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         networks = Behaviour(
-            normalisation, statistics, path_width=size.path_width, pose_width=size.pose_width, dropout=config.dropout
+            normalisation,
+            statistics,
+            path_width=size.path_width,
+            pose_width=size.pose_width,
+            dropout=config.dropout,
+            prediction=prediction_of(config),
+            controlled="control" not in config.ablate,
         )
     learner = Learner(
         networks,
@@ -249,7 +258,7 @@ def _export(
             maker.normalisation,
             joint_names=home.skeleton.joint_names,
             channels=patch_channels(home.perception),
-            hidden=config.ablate,
+            hidden=[name for name in CONDITIONS if name in config.ablate],
             training=training,
         )
         _seal(folder, home, training, {})

@@ -19,10 +19,17 @@ from ats_sim.reconstruction.capture.synthesis.filming.depth_sensor import DepthS
 from ats_sim.reconstruction.capture.synthesis.filming.observer import TEMPERS, Temper
 from ats_sim.reconstruction.capture.synthesis.filming.odometry import drifting_odometry
 from ats_sim.reconstruction.capture.synthesis.filming.scene_frame import scene_from_home, walkthrough_day
-from ats_sim.reconstruction.capture.synthesis.filming.scene_life import BEHAVIOUR_HZ, Moments, joint_positions, live
+from ats_sim.reconstruction.capture.synthesis.filming.scene_life import (
+    BEHAVIOUR_HZ,
+    Moments,
+    Witness,
+    joint_positions,
+    live,
+)
 from ats_sim.reconstruction.capture.synthesis.filming.studio import Studio
 from ats_sim.reconstruction.capture.synthesis.home.daylight import NEUTRAL, draw_daylight
 from ats_sim.reconstruction.capture.synthesis.home.house import build_home
+from ats_sim.reconstruction.capture.synthesis.home.layout import HomeLayout
 from ats_sim.reconstruction.capture.writer import CaptureWriter, VideoWriter
 
 WALKTHROUGH = "walkthrough"
@@ -91,10 +98,9 @@ class _Day:
 
 def record_video(writer: CaptureWriter, config: SynthesizeConfig, index: int, tick: Tick) -> None:
     """Films one day with the animal: frames, masks, odometry, ground truth, second camera."""
-    rng = np.random.default_rng([config.seed, 30, index])
-    life_rng, day_rng, noise_rng = rng.spawn(3)
+    life_rng, day_rng, noise_rng = _chances(config, index)
     body = make_agent(config)
-    layout = build_home(config.seed, rooms=config.rooms, day=index, moves=config.moves, trunk=body.plan.trunk)
+    layout = _layout(config, index, body)
     light = draw_daylight(day_rng, config.light)
     day = _Day(
         config=config,
@@ -114,6 +120,23 @@ def record_video(writer: CaptureWriter, config: SynthesizeConfig, index: int, ti
         truth = _ground_truth(body.skinned, life, frames, day.T_scene_home, config.seconds)
         video.ground_truth(**truth, **pictures, day=np.array(json.dumps(facts)))
     studio.close()
+
+
+def lived(config: SynthesizeConfig, index: int, body: Body, witness: Witness | None = None) -> Moments:
+    """What the animal and the person did on the day of a video, in the home's frame, without filming it."""
+    life_rng, _, _ = _chances(config, index)
+    layout = _layout(config, index, body)
+    return live(layout, body, observer_style(config, index), config.seconds, life_rng, witness)
+
+
+def _chances(config: SynthesizeConfig, index: int) -> list[np.random.Generator]:
+    """Of life, light and sensors on the day of a video: what is filmed changes nothing about what happens."""
+    return np.random.default_rng([config.seed, 30, index]).spawn(3)
+
+
+def _layout(config: SynthesizeConfig, index: int, body: Body) -> HomeLayout:
+    """The home as it stood on the day of a video."""
+    return build_home(config.seed, rooms=config.rooms, day=index, moves=config.moves, trunk=body.plan.trunk)
 
 
 def _film(

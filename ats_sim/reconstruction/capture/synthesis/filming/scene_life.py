@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from ats_sim.reconstruction.capture.synthesis.home.layout import HomeLayout
 
 TICK = 0.05
 BEHAVIOUR_HZ = 10
+Witness = Callable[[Mind, Observer], None]
+"""Sees the animal and who films it at every tick, before the animal decides what comes next."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,14 @@ class Moments:
         )
 
 
-def live(layout: HomeLayout, body: Body, style: Temper, seconds: float, rng: np.random.Generator) -> Moments:
+def live(
+    layout: HomeLayout,
+    body: Body,
+    style: Temper,
+    seconds: float,
+    rng: np.random.Generator,
+    witness: Witness | None = None,
+) -> Moments:
     """Lets animal and observers live for some seconds, recorded every 50 ms."""
     mind_rng, first_rng, second_rng = rng.spawn(3)
     mind = Mind(layout, body, mind_rng)
@@ -68,6 +78,8 @@ def live(layout: HomeLayout, body: Body, style: Temper, seconds: float, rng: np.
         joints.append(state.joint_rotations)
         activity.append(state.activity)
         goal.append(state.goal)
+        if witness is not None:
+            witness(mind, person)
         state = mind.step(TICK, person.position, person.velocity)
     return Moments(
         time=np.arange(ticks) * TICK,
