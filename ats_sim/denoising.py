@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from ats_sim.arrays import Array, checked
+from ats_sim.pace import Pace
 from ats_sim.perception import FUTURE
 
 Denoiser = Callable[[Array, float], Array]
@@ -29,6 +30,9 @@ GUIDED = ("goal", "path")
 """Stages that guidance sharpens; a pose only follows its path (ATS does the same)."""
 GUIDE_NAMES = tuple(f"guide_{i}" for i in range(6))
 """What those activations are called."""
+
+
+RESTING = np.zeros(3)
 
 
 def falling_levels(calls: int, crowding: float = 2.0) -> tuple[float, ...]:
@@ -91,46 +95,60 @@ class Normalisation:
     goal_std: Array
     """(3,)."""
     path_basis: Array
-    """(56, K) orthonormal curves; a path is basis @ coefficients, per axis."""
+    """(56, K) independent curves; a path is basis @ coefficients, per axis."""
     path_mean: Array
-    """(K, 3) metres."""
+    """(K, 3) of the coefficients."""
     path_std: Array
     """(K, 3)."""
     pose_mean: Array
     """(56, D) of the pose's change since now; D = 6 + 3 (J - 1)."""
     pose_std: Array
     """(56, D): small soon after now, so that a plan starts where the body is."""
+    pace: Pace | None = None
+    """How centre and spread of a path depend on the velocity now; None where they do not."""
 
     @property
     def shapes(self) -> dict[Stage, tuple[int, ...]]:
         """Shape of one signal per stage."""
         return {"goal": (3,), "path": self.path_mean.shape, "pose": self.pose_mean.shape}
 
-    def encode(self, stage: Stage, value: Array, current: Array) -> Array:
+    def path_scale(self, velocity: Array) -> tuple[Array, Array]:
+        """Centre and spread (..., K, 3) of a path's coefficients at velocities (..., 3) now, ego frame."""
+        if self.pace is not None:
+            return self.pace.scale(self.path_mean, velocity)
+        shape = (*velocity.shape[:-1], *self.path_mean.shape)
+        return np.broadcast_to(self.path_mean, shape), np.broadcast_to(self.path_std, shape)
+
+    def encode(self, stage: Stage, value: Array, current: Array, velocity: Array = RESTING) -> Array:
         """Unit-sized signals of goals (..., 3), paths (..., 56, 3) or poses (..., 56, D).
 
         Args:
             stage: Which of the three.
             value: Ego frame, metres and radians; a pose is the root rotation as two columns, then the joints.
             current: (..., D) the pose now; only poses depend on it.
+            velocity: (..., 3) now; only paths may depend on it (`pace`).
         """
         if stage == "goal":
             return (value - self.goal_mean) / self.goal_std
         if stage == "path":
-            return (self.path_basis.T @ value - self.path_mean) / self.path_std
+            centre, spread = self.path_scale(velocity)
+            return (np.linalg.pinv(self.path_basis) @ value - centre) / spread
         return (value - current[..., None, :] - self.pose_mean) / self.pose_std
 
-    def decode(self, stage: Stage, signal: Array, current: Array) -> Array:
+    def decode(self, stage: Stage, signal: Array, current: Array, velocity: Array = RESTING) -> Array:
         """Undo `encode`; a path comes back as far as the basis can draw it."""
         if stage == "goal":
             return signal * self.goal_std + self.goal_mean
         if stage == "path":
-            return self.path_basis @ (signal * self.path_std + self.path_mean)
+            centre, spread = self.path_scale(velocity)
+            return self.path_basis @ (signal * spread + centre)
         return signal * self.pose_std + self.pose_mean + current[..., None, :]
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists; float32 values survive exactly."""
-        return {name: np.asarray(getattr(self, name), np.float32).tolist() for name in self.__dataclass_fields__}
+        names = [name for name in self.__dataclass_fields__ if name != "pace"]
+        plain: dict[str, Any] = {name: np.asarray(getattr(self, name), np.float32).tolist() for name in names}
+        return plain if self.pace is None else plain | {"pace": self.pace.to_json()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -151,4 +169,5 @@ class Normalisation:
             path_std=checked("path_std", value["path_std"], coefficients),
             pose_mean=pose,
             pose_std=checked("pose_std", value["pose_std"], pose.shape),
+            pace=Pace.from_json(value["pace"], coefficients) if "pace" in value else None,
         )

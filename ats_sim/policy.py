@@ -16,6 +16,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.denoising import GRAPHS, GUIDED, GUIDES, STAGES, Normalisation
 from ats_sim.errors import ArrayError, PolicyError
+from ats_sim.pace import velocity_now
 from ats_sim.perception import FUTURE, HZ, PATCH_SHAPE, Perception, pack_motion
 from ats_sim.plan import (
     Awareness,
@@ -179,7 +180,8 @@ class Policy:
                 raise PolicyError(f"perception.{name} holds NaN or infinity")
         codes = self._run("scene", {"scene_patch": patches})
         codes |= self._run("history", {"observer_past": observed, "past": past})
-        codes["current"] = past[:, -1, 3:]
+        codes["current"], codes["velocity"] = past[:, -1, 3:], velocity_now(past[..., :3], HZ)
+        codes["centre"], codes["spread"] = self._normalisation.path_scale(codes["velocity"])
         position = {id(p): i for i, p in enumerate(unique)}
         if len(unique) == len(perceptions):
             return codes
@@ -212,7 +214,7 @@ class Policy:
         guidance = draft.guidance * self._guidance[stage] if stage in GUIDED else 1.0
         call = self._denoiser(stage, inputs, draft.keep[rows], guidance)
         signal = self._samplers[stage].draw(call, start, draft.fresh[stage][rows])
-        return self._normalisation.decode(stage, signal, inputs["current"])
+        return self._normalisation.decode(stage, signal, inputs["current"], inputs["velocity"])
 
     def _denoiser(self, stage: str, inputs: Signals, keep: Array, guidance: float) -> Callable[[Array, float], Array]:
         """The stage's network with its conditions bound; with guidance, both passes go as one batch."""

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from ats_sim.arrays import Array
 from ats_sim.denoising import Normalisation, denoise
+from ats_sim.models.conditions import LevelEmbedding, ResidualMLP
 from ats_sim.models.diffusion import precondition
 from ats_sim.models.encoders import CODE
-from ats_sim.models.conditions import LevelEmbedding, ResidualMLP
 from benchmarks.pedestrian_maps import FAR, DistanceField
 from benchmarks.pedestrian_nets import SIZE, Encoder, Known, expected_way, fitted, places, signals
 from benchmarks.pedestrian_tracks import HIDDEN, Frames, Windows

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from ats_sim.arrays import Array
 from ats_sim.denoising import Normalisation, denoise, path_basis
+from ats_sim.models.conditions import LevelEmbedding, ResidualMLP
 from ats_sim.models.diffusion import precondition
 from ats_sim.models.encoders import CODE
-from ats_sim.models.conditions import LevelEmbedding, ResidualMLP
 from benchmarks.pedestrian_tracks import HIDDEN, SEEN, Frames, Windows
 
 COEFFICIENTS = 6

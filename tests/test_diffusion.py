@@ -1,5 +1,9 @@
 """The sampler is held against a denoiser that is known in closed form."""
 
+import json
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +11,10 @@ import torch
 from ats_sim.arrays import Array
 from ats_sim.denoising import Normalisation, denoise, falling_levels, path_basis
 from ats_sim.errors import ArrayError
+from ats_sim.models.curves import velocity_curves
 from ats_sim.models.diffusion import clean_loss, corrupt, draw_levels, seen_loss
+from ats_sim.models.statistics import fit_pace
+from ats_sim.pace import Pace
 from ats_sim.perception import FUTURE
 
 MEAN, STD = 1.5, 0.4
@@ -122,18 +129,49 @@ def test_normalisation_can_be_undone_and_stored() -> None:
         pose_mean=rng.normal(size=(FUTURE, width)),
         pose_std=rng.uniform(0.5, 2.0, (FUTURE, width)),
     )
-    stored = Normalisation.from_json(normalisation.to_json())
-    current = rng.normal(size=(4, width))
-    for stage, shape in normalisation.shapes.items():
-        signal = rng.normal(size=(4, *shape))
-        value = normalisation.decode(stage, signal, current)
-        np.testing.assert_allclose(normalisation.encode(stage, value, current), signal, atol=1e-9)
-        np.testing.assert_allclose(stored.decode(stage, signal, current), value, atol=1e-5)
+    current, velocity = rng.normal(size=(4, width)), rng.normal(size=(4, 3))
+    pace = Pace(rng.normal(size=(size, 3)), np.array([0.1, 0.5, 2.0]), rng.uniform(0.5, 2.0, (3, size, 3)))
+    for whole in (normalisation, replace(normalisation, pace=pace)):
+        stored = Normalisation.from_json(json.loads(json.dumps(whole.to_json())))
+        for stage, shape in whole.shapes.items():
+            signal = rng.normal(size=(4, *shape))
+            value = whole.decode(stage, signal, current, velocity)
+            np.testing.assert_allclose(whole.encode(stage, value, current, velocity), signal, atol=1e-9)
+            np.testing.assert_allclose(stored.decode(stage, signal, current, velocity), value, atol=1e-4)
 
 
-def test_broken_normalisation_is_refused() -> None:
-    """A NaN or a wrong shape in policy.json is named."""
-    value = {"goal_mean": [0, 0, 0], "goal_std": [1, 1, 1], "path_basis": path_basis().tolist()}
-    value |= {"path_mean": np.zeros((18, 3)), "path_std": np.ones((17, 3)), "pose_mean": np.zeros((FUTURE, 9))}
-    with pytest.raises(ArrayError, match="path_std"):
-        Normalisation.from_json({**value, "pose_std": np.ones((FUTURE, 9))})
+def test_a_pace_is_found_again() -> None:
+    """Of made-up paths whose drift and spread by speed are known, `fit_pace` finds both; a speed that nobody had takes
+    the spread of all."""
+    rng = np.random.default_rng(4)
+    velocity = np.concatenate([rng.normal(0.0, 0.02, (4000, 3)), rng.normal(0.0, 0.1, (4000, 3)) + [1.3, 0.0, 0.0]])
+    drift, mean = rng.normal(size=(5, 3)), rng.normal(size=(5, 3))
+    width = np.where(velocity[:, :1, None] > 0.5, 0.6, 0.1)
+    coefficients = mean + drift * velocity[:, None] + width * rng.normal(size=(8000, 5, 3))
+    pace, found = fit_pace(coefficients, velocity)
+    np.testing.assert_allclose(pace.drift[:, 0], drift[:, 0], atol=0.03)
+    np.testing.assert_allclose(found[:, 0], mean[:, 0], atol=0.03)
+    _, spread = pace.scale(found, np.array([[0.0, 0.0, 0.0], [1.6, 0.0, 0.0], [0.35, 0.0, 0.0]]))
+    np.testing.assert_allclose(spread[0, :, 0], 0.1, rtol=0.15)
+    np.testing.assert_allclose(spread[1, :, 0], 0.6, rtol=0.1)
+    np.testing.assert_allclose(spread[2, :, 0], np.sqrt(0.5 * (0.1**2 + 0.6**2)), rtol=0.1)
+
+
+@pytest.mark.parametrize("broken", [{"speeds": [0.5, 0.1]}, {"spread": np.zeros((2, 5, 3))}, {"speeds": []}])
+def test_a_broken_pace_is_refused(broken: dict[str, Any]) -> None:
+    """Speeds that do not rise, and spreads of nothing."""
+    value = {"drift": np.zeros((5, 3)), "speeds": [0.1, 0.5], "spread": np.ones((2, 5, 3))}
+    with pytest.raises(ArrayError, match="pace"):
+        Pace.from_json(value | broken, (5, 3))
+
+
+def test_curves_of_velocity_are_local() -> None:
+    """What begins later moves nothing before, a constant velocity is exact, and whoever rests for two seconds and then
+    walks is followed within millimetres."""
+    basis, time = velocity_curves(), np.arange(1, FUTURE + 1) / 10.0
+    fit = np.linalg.pinv(basis)
+    line = time[:, None] * np.array([0.5, -0.2, 0.1])
+    np.testing.assert_allclose(basis @ (fit @ line), line, atol=1e-9)
+    np.testing.assert_array_equal(basis[:10, 6:], 0.0)
+    start = np.cumsum(0.8 / (1.0 + np.exp(-(time - 2.0) / 0.15)))[:, None] / 10.0
+    assert np.abs(basis @ (fit @ start) - start).max() < 0.01

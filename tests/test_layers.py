@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1] / "ats_sim"
 FLOORS = [
     {"errors", "arrays", "files", "progress", "redact_options", "remembered", "snapshot"},
     {"geometry"},
-    {"skeleton"},
+    {"skeleton", "pace"},
     {"mesh", "volume", "graph_metadata"},
     {"glb", "gltf", "gltf_colors", "bundle", "collision", "rig", "manifest", "recorded", "plain_colors"},
     {"home"},

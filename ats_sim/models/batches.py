@@ -16,7 +16,8 @@ from ats_sim.models.config import TrainConfig
 from ats_sim.models.diffusion import draw_levels
 from ats_sim.models.mirror import Mirror
 from ats_sim.models.windows import Windows
-from ats_sim.perception import ROOT_WIDTH, scene_patch
+from ats_sim.pace import velocity_now
+from ats_sim.perception import HZ, ROOT_WIDTH, scene_patch
 from ats_sim.volume import PerceptionVolume
 
 CONDITIONS: Sequence[str] = ("scene", "observer", "past", "guide")
@@ -27,7 +28,8 @@ class Batch:
     """B windows ready for the networks; float32 throughout."""
 
     inputs: dict[str, Array]
-    """Conditions under the graphs' input names: scene_patch, observer_past, past, goal, path, current, keep."""
+    """Conditions under the graphs' input names: scene_patch, observer_past, past, goal, path, current, centre, spread,
+    keep."""
     clean: dict[str, Array]
     """Per stage: unit-sized true signals."""
     noise: dict[str, Array]
@@ -72,10 +74,11 @@ class BatchMaker:
             future = np.where(turned, self.mirror.motion(future), future)
         past = self._disturbed(past, rng)
         observer = observer + self.config.observer_noise * rng.standard_normal((len(rows), 1, 3), np.float32)
-        current = past[:, -1, 3:]
+        current, velocity = past[:, -1, 3:], velocity_now(past[..., :3], HZ)
+        centre, spread = self.normalisation.path_scale(velocity)
         path = future[..., :3]
         signals = {"goal": path[:, -1], "path": path, "pose": future[..., 3:]}
-        clean = {name: self.normalisation.encode(name, signals[name], current) for name in STAGES}
+        clean = {name: self.normalisation.encode(name, signals[name], current, velocity) for name in STAGES}
         inputs = {
             "scene_patch": patch,
             "observer_past": observer,
@@ -83,6 +86,8 @@ class BatchMaker:
             "goal": path[:, -1],
             "path": path,
             "current": current,
+            "centre": centre,
+            "spread": spread,
             "keep": keep,
         }
         return Batch(

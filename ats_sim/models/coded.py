@@ -16,10 +16,10 @@ from ats_sim.models.conditions import (
     bodily,
     masked,
     places_and_speeds,
-    tensor_of,
     wished,
 )
 from ats_sim.models.control_unet import GuidedUNet
+from ats_sim.models.curves import Curves
 from ats_sim.models.encoders import CODE, HALF_SPAN, MAP_CHANNELS, look_up
 from ats_sim.models.recipes import Recipe
 from ats_sim.perception import FUTURE
@@ -57,21 +57,14 @@ class PoseCode(nn.Module):
 class CodedPathDenoiser(nn.Module):
     """`PathDenoiser` that knows its goal by a code only."""
 
-    basis: Tensor
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, normalisation: Normalisation, recipe: Recipe, width: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.recipe = recipe
-        self.register_buffer("basis", tensor_of(normalisation.path_basis))
-        self.register_buffer("mean", tensor_of(normalisation.path_mean))
-        self.register_buffer("std", tensor_of(normalisation.path_std))
-        size = normalisation.path_basis.shape[1]
+        self.curves = Curves(normalisation)
         self.level = LevelEmbedding()
         self.condition = Condition(3 * CODE + CODE + CODE)
         self.unet = GuidedUNet(6 + MAP_CHANNELS, 3, CONDITION, width)
-        self.direct = ResidualMLP(3 * size + CONDITION, 3 * size, 256, dropout)
+        self.direct = ResidualMLP(3 * self.curves.size + CONDITION, 3 * self.curves.size, 256, dropout)
 
     def forward(
         self,
@@ -81,16 +74,18 @@ class CodedPathDenoiser(nn.Module):
         scene_map: Tensor,
         observer_code: Tensor,
         past_code: Tensor,
+        centre: Tensor,
+        spread: Tensor,
         keep: Tensor,
         guide_0: Tensor,
     ) -> Tensor:
         """Coefficients (B, K, 3), or their noise, from noisy ones; guide_0 (B, 64) is what `PathCode` returned."""
-        place = self.basis @ (noisy * self.std + self.mean)
+        place = self.curves.places(noisy, centre, spread)
         there = look_up(scene_map, place) * keep[:, None, SCENE : SCENE + 1]
         known = [masked(keep, scene_code, observer_code, past_code), guide_0, self.level(level)]
         condition = self.condition(torch.cat(known, dim=-1))
-        signal = torch.cat([self.basis @ noisy, place / HALF_SPAN, there], dim=-1)
-        local = self.basis.T @ self.unet(signal, condition, None)
+        signal = torch.cat([self.curves.velocities(noisy), place / HALF_SPAN, there], dim=-1)
+        local = self.curves.coefficients(self.unet(signal, condition, None))
         direct = self.direct(torch.cat([noisy.flatten(1), condition], dim=-1))
         return self.recipe.prediction(local + direct.reshape(noisy.shape), noisy, level)
 

@@ -34,7 +34,7 @@ class TrainConfig:
     """AdamW's weight decay."""
     drop: float = 0.25
     """Chance with which each condition (scene, observer, past, guide) is hidden from a training window."""
-    past_noise: float = 0.01
+    past_noise: float = 0.004
     """Standard deviation of the noise on the seen past (m, rad): lets the policy follow its own, imperfect steps."""
     scene_jitter: float = 0.25
     """Standard deviation (m, and rad / 2) by which the seen scene is displaced: a place must not name its window."""

@@ -25,6 +25,7 @@ from ats_sim.models.conditions import (
 )
 from ats_sim.models.config import Prediction
 from ats_sim.models.control_unet import GuidedUNet, GuideUNet, guide_shapes
+from ats_sim.models.curves import Curves
 from ats_sim.models.encoders import CODE, HALF_SPAN, MAP_CHANNELS, HistoryEncoder, SceneEncoder, look_up
 from ats_sim.models.recipes import RECIPES, Recipe
 from ats_sim.models.statistics import InputStatistics
@@ -118,21 +119,14 @@ class PathGuide(nn.Module):
 class PathDenoiser(nn.Module):
     """How does it get there? Works on coefficients of smooth curves, and looks the scene up along the noisy path."""
 
-    basis: Tensor
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, normalisation: Normalisation, recipe: Recipe, width: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.recipe = recipe
-        self.register_buffer("basis", tensor_of(normalisation.path_basis))
-        self.register_buffer("mean", tensor_of(normalisation.path_mean))
-        self.register_buffer("std", tensor_of(normalisation.path_std))
-        size = normalisation.path_basis.shape[1]
+        self.curves = Curves(normalisation)
         self.level = LevelEmbedding()
         self.condition = Condition(3 * CODE + 3 + CODE)
         self.unet = GuidedUNet(9 + MAP_CHANNELS, 3, CONDITION, width)
-        self.direct = ResidualMLP(3 * size + CONDITION, 3 * size, 256, dropout)
+        self.direct = ResidualMLP(3 * self.curves.size + CONDITION, 3 * self.curves.size, 256, dropout)
 
     def forward(
         self,
@@ -143,6 +137,8 @@ class PathDenoiser(nn.Module):
         observer_code: Tensor,
         past_code: Tensor,
         goal: Tensor,
+        centre: Tensor,
+        spread: Tensor,
         keep: Tensor,
         guide_0: Tensor,
         guide_1: Tensor,
@@ -151,18 +147,18 @@ class PathDenoiser(nn.Module):
         guide_4: Tensor,
         guide_5: Tensor,
     ) -> Tensor:
-        """Coefficients (B, K, 3), or their noise, from noisy ones; goal (B, 3) in metres, guides are what `PathGuide`
-        returned, the rest as in `GoalDenoiser`."""
-        place = self.basis @ (noisy * self.std + self.mean)
+        """Coefficients (B, K, 3), or their noise, from noisy ones; goal (B, 3) in metres, centre and spread (B, K, 3)
+        those at the velocity of now, guides what `PathGuide` returned, the rest as in `GoalDenoiser`."""
+        place = self.curves.places(noisy, centre, spread)
         there = look_up(scene_map, place) * keep[:, None, SCENE : SCENE + 1]
         wish = wished(goal, keep)
         known = [masked(keep, scene_code, observer_code, past_code), wish, self.level(level)]
         condition = self.condition(torch.cat(known, dim=-1))
         ahead = (goal.unsqueeze(1) - place) / HALF_SPAN * keep[:, None, GUIDE : GUIDE + 1]
-        signal = torch.cat([self.basis @ noisy, place / HALF_SPAN, ahead, there], dim=-1)
-        local = self.basis.T @ self.unet(signal, condition, (guide_0, guide_1, guide_2, guide_3, guide_4, guide_5))
+        signal = torch.cat([self.curves.velocities(noisy), place / HALF_SPAN, ahead, there], dim=-1)
+        local = self.unet(signal, condition, (guide_0, guide_1, guide_2, guide_3, guide_4, guide_5))
         direct = self.direct(torch.cat([noisy.flatten(1), condition], dim=-1))
-        return self.recipe.prediction(local + direct.reshape(noisy.shape), noisy, level)
+        return self.recipe.prediction(self.curves.coefficients(local) + direct.reshape(noisy.shape), noisy, level)
 
 
 class PoseGuide(nn.Module):

@@ -107,19 +107,17 @@ class Learner:
             else:
                 losses[stage] = recipe.loss(predicted, target, level)
             if stage == "path" and recipe.predicts == "clean":
-                losses["place"] = self._place_loss(predicted, clean)
+                losses["place"] = self._place_loss(predicted - clean, given["spread"])
         return losses
 
     def _call(self, graph: str, given: Mapping[str, Tensor]) -> Any:
         """Run one network on what its graph takes."""
         return self.networks.get_submodule(graph)(*(given[name] for name in self._inputs[graph]))
 
-    def _place_loss(self, predicted: Tensor, clean: Tensor) -> Tensor:
-        """Error of the path in space, relative to how far agents go: the coefficients alone weigh a centimetre of
-        sway as much as a metre of way."""
-        path = self.networks.path
-        scale = torch.sqrt((path.std**2).sum() / path.basis.shape[0] / 3.0)
-        return torch.mean(((path.basis @ ((predicted - clean) * path.std)) / scale) ** 2)
+    def _place_loss(self, error: Tensor, spread: Tensor) -> Tensor:
+        """Error of the path in space, relative to how far paths spread by then: the coefficients alone know nothing of
+        how their errors add up."""
+        return torch.mean(self.networks.path.curves.misplaced(error, spread) ** 2)
 
     def _average(self) -> None:
         decay = min(EMA_DECAY, (1.0 + self.step) / (10.0 + self.step))

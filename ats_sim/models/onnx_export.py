@@ -36,7 +36,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 def graph_inputs(networks: Behaviour, channels: int) -> dict[str, Shapes]:
     """Input names and shapes (without the batch axis) of every graph, in the order of `forward`'s arguments."""
-    coefficients, pose_width = networks.path.mean.shape, networks.pose.unet.out.out_channels
+    coefficients, pose_width = (networks.path.curves.size, 3), networks.pose.unet.out.out_channels
     histories: Shapes = {"observer_code": (CODE,), "past_code": (CODE,)}
     codes: Shapes = {"scene_code": (CODE,), "scene_map": (MAP_CHANNELS, *PATCH_SHAPE[:2]), **histories}
     level: Shapes = {"level": (1,)}
@@ -56,7 +56,16 @@ def graph_inputs(networks: Behaviour, channels: int) -> dict[str, Shapes]:
         "history": {"observer_past": (PAST, 3), "past": (PAST, 3 + pose_width)},
         **{name: {**inputs, **keep} for name, inputs in guides.items()},
         "goal": {"noisy": (3,), **level, **codes, **keep},
-        "path": {"noisy": tuple(coefficients), **level, **codes, **led, **keep, **networks.path_guide.activations},
+        "path": {
+            "noisy": coefficients,
+            **level,
+            **codes,
+            **led,
+            "centre": coefficients,
+            "spread": coefficients,
+            **keep,
+            **networks.path_guide.activations,
+        },
         "pose": {
             "noisy": (FUTURE, pose_width),
             **level,

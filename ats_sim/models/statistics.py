@@ -5,16 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from ats_sim.arrays import Array
-from ats_sim.denoising import Normalisation, path_basis
+from ats_sim.denoising import Normalisation
+from ats_sim.models.curves import velocity_curves
 from ats_sim.models.mirror import Mirror
 from ats_sim.models.windows import Windows
-from ats_sim.perception import scene_patch
+from ats_sim.pace import Pace, velocity_now
+from ats_sim.perception import HZ, scene_patch
 from ats_sim.volume import PerceptionVolume
 
 GOAL_FLOOR = 0.05
 """Smallest spread of a goal coordinate, metres."""
 PATH_FLOOR = 0.02
-"""Smallest spread of a path coefficient, metres."""
+"""Smallest spread of a path coefficient, m/s."""
+SPEEDS, SPEED_EDGES = (0.03, 0.15, 0.35, 0.7, 1.3), (0.08, 0.25, 0.5, 1.0)
+"""m/s at which spreads of paths are told apart, and where one such speed ends and the next begins."""
+SMALLEST_SPEED = 0.02
+"""m/s below which a velocity is noise."""
+ENOUGH = 50
+"""Windows of a speed from which its own spread counts more than that of all."""
 POSE_FLOOR = 0.02
 """Smallest spread of a pose entry, radians."""
 FEATURE_FLOOR = 0.02
@@ -41,25 +49,46 @@ def fit_normalisation(windows: Windows, mirror: Mirror | None, basis: Array | No
     Args:
         windows: Of training.
         mirror: Exchanges left and right, where both are learned from.
-        basis: (56, K) orthonormal curves that paths are drawn in; those of `path_basis` where not given.
+        basis: (56, K) curves of paths whose spread does not depend on the velocity now; by default those of
+            `velocity_curves`, whose spread does.
     """
-    future, current = windows.future, windows.past[:, -1:]
+    future, past = windows.future, windows.past
     if mirror is not None:
         future = np.concatenate([future, mirror.motion(future)])
-        current = np.concatenate([current, mirror.motion(current)])
-    basis = path_basis() if basis is None else basis
+        past = np.concatenate([past, mirror.motion(past)])
+    curves = velocity_curves() if basis is None else basis
     goals = future[:, -1, :3]
-    coefficients = basis.T @ future[..., :3]
-    change = future[..., 3:] - current[..., 3:]
+    coefficients = np.linalg.pinv(curves) @ future[..., :3]
+    change = future[..., 3:] - past[:, -1:, 3:]
+    pace, mean = None, coefficients.mean(0)
+    if basis is None:
+        pace, mean = fit_pace(coefficients, velocity_now(past[..., :3], HZ))
     return Normalisation(
         goal_mean=goals.mean(0),
         goal_std=np.maximum(goals.std(0), GOAL_FLOOR),
-        path_basis=basis,
-        path_mean=coefficients.mean(0),
+        path_basis=curves,
+        path_mean=mean,
         path_std=np.maximum(coefficients.std(0), PATH_FLOOR),
         pose_mean=change.mean(0),
         pose_std=np.maximum(change.std(0), POSE_FLOOR),
+        pace=pace,
     )
+
+
+def fit_pace(coefficients: Array, velocity: Array) -> tuple[Pace, Array]:
+    """How coefficients (W, K, 3) depend on velocities (W, 3), and their mean (K, 3) at rest.
+
+    Of speeds that few windows have, the spread is drawn to that of all.
+    """
+    centred, moving = coefficients - coefficients.mean(0), (velocity - velocity.mean(0))[:, None]
+    drift = (centred * moving).sum(0) / ((moving**2).sum(0) + len(moving) * SMALLEST_SPEED**2)
+    mean = coefficients.mean(0) - drift * velocity.mean(0)
+    left = (coefficients - mean - drift * velocity[:, None]) ** 2
+    kind = np.digitize(np.linalg.norm(velocity, axis=-1), SPEED_EDGES)
+    rows = [left[kind == index] for index in range(len(SPEEDS))]
+    variance = [(row.sum(0) + ENOUGH * left.mean(0)) / (len(row) + ENOUGH) for row in rows]
+    spread = np.maximum(np.sqrt(variance), PATH_FLOOR)
+    return Pace(drift=drift, speeds=np.array(SPEEDS), spread=spread), mean
 
 
 def fit_statistics(windows: Windows, volume: PerceptionVolume, rng: np.random.Generator) -> InputStatistics:
