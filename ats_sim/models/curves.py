@@ -13,6 +13,8 @@ from ats_sim.perception import FUTURE, HZ
 CURVES = 18
 """Curves per axis: what they cannot follow of a recorded path is 4 mm on average."""
 DEGREE = 3
+AGREEMENT = 0.45
+"""How far paths stray, of how far they would if all curves strayed together: the same soon after now and in the end."""
 
 
 def velocity_curves() -> Array:
@@ -60,5 +62,5 @@ class Curves(nn.Module):
 
     def misplaced(self, error: Tensor, spread: Tensor) -> Tensor:
         """Errors of coefficients as errors of places, in units of how far paths spread by then at this velocity."""
-        reach = torch.sqrt(((self.basis**2) @ (spread**2)).mean(-1, keepdim=True))
+        reach = AGREEMENT * (self.basis @ spread).mean(-1, keepdim=True)
         return (self.basis @ (error * spread)) / reach
