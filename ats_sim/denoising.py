@@ -119,6 +119,13 @@ class Normalisation:
         shape = (*velocity.shape[:-1], *self.path_mean.shape)
         return np.broadcast_to(self.path_mean, shape), np.broadcast_to(self.path_std, shape)
 
+    def path_reach(self, velocity: Array) -> Array:
+        """(..., 56) metres per axis by which paths stray until each frame, at velocities (..., 3) now."""
+        if self.pace is not None:
+            return self.pace.strays(velocity)
+        reach = np.sqrt((self.path_basis**2 @ self.path_std**2).mean(-1))
+        return np.broadcast_to(reach, (*velocity.shape[:-1], len(reach)))
+
     def encode(self, stage: Stage, value: Array, current: Array, velocity: Array = RESTING) -> Array:
         """Unit-sized signals of goals (..., 3), paths (..., 56, 3) or poses (..., 56, D).
 
@@ -169,5 +176,5 @@ class Normalisation:
             path_std=checked("path_std", value["path_std"], coefficients),
             pose_mean=pose,
             pose_std=checked("pose_std", value["pose_std"], pose.shape),
-            pace=Pace.from_json(value["pace"], coefficients) if "pace" in value else None,
+            pace=Pace.from_json(value["pace"], coefficients, FUTURE) if "pace" in value else None,
         )

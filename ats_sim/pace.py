@@ -33,20 +33,29 @@ class Pace:
     """(S,) m/s, rising."""
     spread: Array
     """(S, K, 3) of each coefficient at these speeds; between them it is interpolated, beyond them held."""
+    reach: Array
+    """(S, T) metres per axis by which paths stray from their centre until each of T frames, at these speeds."""
 
     def scale(self, mean: Array, velocity: Array) -> tuple[Array, Array]:
         """Centre and spread (..., K, 3) of coefficients whose mean is (K, 3), at velocities (..., 3)."""
+        return mean + self.drift * velocity[..., None, :], self._at(velocity, self.spread)
+
+    def strays(self, velocity: Array) -> Array:
+        """`reach` (..., T) at velocities (..., 3)."""
+        return self._at(velocity, self.reach)
+
+    def _at(self, velocity: Array, table: Array) -> Array:
         speed = np.linalg.norm(velocity, axis=-1)
         shares = np.stack([np.interp(speed, self.speeds, row) for row in np.eye(len(self.speeds))], axis=-1)
-        return mean + self.drift * velocity[..., None, :], np.tensordot(shares, self.spread, axes=1)
+        return np.tensordot(shares, table, axes=1)
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists."""
         return {name: np.asarray(getattr(self, name), np.float32).tolist() for name in self.__dataclass_fields__}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any], coefficients: tuple[int, int]) -> Self:
-        """Read back what `to_json` wrote, for paths of (K, 3) coefficients.
+    def from_json(cls, value: Mapping[str, Any], coefficients: tuple[int, int], frames: int) -> Self:
+        """Read back what `to_json` wrote, for paths of (K, 3) coefficients and so many frames.
 
         Raises:
             ArrayError: If an array has another shape, is not finite, or says nothing sensible.
@@ -54,6 +63,7 @@ class Pace:
         """
         speeds = checked("pace speeds", value["speeds"], (None,))
         spread = checked("pace spread", value["spread"], (len(speeds), *coefficients))
-        if not len(speeds) or (np.diff(speeds) <= 0.0).any() or (spread <= 0.0).any():
-            raise ArrayError("pace: speeds must rise, and spreads must be positive")
-        return cls(drift=checked("pace drift", value["drift"], coefficients), speeds=speeds, spread=spread)
+        reach = checked("pace reach", value["reach"], (len(speeds), frames))
+        if not len(speeds) or (np.diff(speeds) <= 0.0).any() or (spread <= 0.0).any() or (reach <= 0.0).any():
+            raise ArrayError("pace: speeds must rise, spreads and reach must be positive")
+        return cls(drift=checked("pace drift", value["drift"], coefficients), speeds=speeds, spread=spread, reach=reach)

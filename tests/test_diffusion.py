@@ -130,7 +130,8 @@ def test_normalisation_can_be_undone_and_stored() -> None:
         pose_std=rng.uniform(0.5, 2.0, (FUTURE, width)),
     )
     current, velocity = rng.normal(size=(4, width)), rng.normal(size=(4, 3))
-    pace = Pace(rng.normal(size=(size, 3)), np.array([0.1, 0.5, 2.0]), rng.uniform(0.5, 2.0, (3, size, 3)))
+    spread, reach = rng.uniform(0.5, 2.0, (3, size, 3)), np.ones((3, FUTURE))
+    pace = Pace(rng.normal(size=(size, 3)), np.array([0.1, 0.5, 2.0]), spread, reach)
     for whole in (normalisation, replace(normalisation, pace=pace)):
         stored = Normalisation.from_json(json.loads(json.dumps(whole.to_json())))
         for stage, shape in whole.shapes.items():
@@ -141,28 +142,34 @@ def test_normalisation_can_be_undone_and_stored() -> None:
 
 
 def test_a_pace_is_found_again() -> None:
-    """Of made-up paths whose drift and spread by speed are known, `fit_pace` finds both; a speed that nobody had takes
-    the spread of all."""
+    """Of made-up paths whose drift and spread by speed are known, `fit_pace` finds both, and how far they stray; a speed
+    that nobody had takes what holds of all."""
     rng = np.random.default_rng(4)
+    curves = velocity_curves()
+    size = curves.shape[1]
     velocity = np.concatenate([rng.normal(0.0, 0.02, (4000, 3)), rng.normal(0.0, 0.1, (4000, 3)) + [1.3, 0.0, 0.0]])
-    drift, mean = rng.normal(size=(5, 3)), rng.normal(size=(5, 3))
+    drift, mean = rng.normal(size=(size, 3)), rng.normal(size=(size, 3))
     width = np.where(velocity[:, :1, None] > 0.5, 0.6, 0.1)
-    coefficients = mean + drift * velocity[:, None] + width * rng.normal(size=(8000, 5, 3))
-    pace, found = fit_pace(coefficients, velocity)
-    np.testing.assert_allclose(pace.drift[:, 0], drift[:, 0], atol=0.03)
-    np.testing.assert_allclose(found[:, 0], mean[:, 0], atol=0.03)
-    _, spread = pace.scale(found, np.array([[0.0, 0.0, 0.0], [1.6, 0.0, 0.0], [0.35, 0.0, 0.0]]))
-    np.testing.assert_allclose(spread[0, :, 0], 0.1, rtol=0.15)
-    np.testing.assert_allclose(spread[1, :, 0], 0.6, rtol=0.1)
-    np.testing.assert_allclose(spread[2, :, 0], np.sqrt(0.5 * (0.1**2 + 0.6**2)), rtol=0.1)
+    coefficients = mean + drift * velocity[:, None] + width * rng.normal(size=(8000, size, 3))
+    pace, found = fit_pace(curves, curves @ coefficients, velocity)
+    np.testing.assert_allclose(pace.drift[:, 0], drift[:, 0], atol=0.05)
+    np.testing.assert_allclose(found[:, 0], mean[:, 0], atol=0.05)
+    speeds = np.array([[0.0, 0.0, 0.0], [1.6, 0.0, 0.0], [0.35, 0.0, 0.0]])
+    alone = np.sqrt((curves**2).sum(1))
+    for row, wide in enumerate((0.1, 0.6, np.sqrt(0.5 * (0.1**2 + 0.6**2)))):
+        np.testing.assert_allclose(pace.scale(found, speeds)[1][row, :, 0], wide, rtol=0.15)
+        np.testing.assert_allclose(pace.strays(speeds)[row], wide * alone, rtol=0.15)
 
 
-@pytest.mark.parametrize("broken", [{"speeds": [0.5, 0.1]}, {"spread": np.zeros((2, 5, 3))}, {"speeds": []}])
+@pytest.mark.parametrize(
+    "broken", [{"speeds": [0.5, 0.1]}, {"spread": np.zeros((2, 5, 3))}, {"reach": np.zeros((2, 9))}]
+)
 def test_a_broken_pace_is_refused(broken: dict[str, Any]) -> None:
     """Speeds that do not rise, and spreads of nothing."""
-    value = {"drift": np.zeros((5, 3)), "speeds": [0.1, 0.5], "spread": np.ones((2, 5, 3))}
+    value = {"drift": np.zeros((5, 3)), "speeds": [0.1, 0.5], "spread": np.ones((2, 5, 3)), "reach": np.ones((2, 9))}
+    Pace.from_json(value, (5, 3), 9)
     with pytest.raises(ArrayError, match="pace"):
-        Pace.from_json(value | broken, (5, 3))
+        Pace.from_json(value | broken, (5, 3), 9)
 
 
 def test_curves_of_velocity_are_local() -> None:

@@ -28,8 +28,8 @@ class Batch:
     """B windows ready for the networks; float32 throughout."""
 
     inputs: dict[str, Array]
-    """Conditions under the graphs' input names: scene_patch, observer_past, past, goal, path, current, centre, spread,
-    keep."""
+    """Conditions under the graphs' input names (scene_patch, observer_past, past, goal, path, current, centre, spread,
+    keep), and for the loss of paths their reach."""
     clean: dict[str, Array]
     """Per stage: unit-sized true signals."""
     noise: dict[str, Array]
@@ -88,6 +88,7 @@ class BatchMaker:
             "current": current,
             "centre": centre,
             "spread": spread,
+            "reach": self.normalisation.path_reach(velocity),
             "keep": keep,
         }
         return Batch(

@@ -1,7 +1,6 @@
 """Paths as sums of smooth curves, as the networks of paths see and shape them: in metres, and as velocities."""
 
 import numpy as np
-import torch
 from scipy.interpolate import BSpline
 from torch import Tensor, nn
 
@@ -13,8 +12,6 @@ from ats_sim.perception import FUTURE, HZ
 CURVES = 18
 """Curves per axis: what they cannot follow of a recorded path is 4 mm on average."""
 DEGREE = 3
-AGREEMENT = 0.45
-"""How far paths stray, of how far they would if all curves strayed together: the same soon after now and in the end."""
 
 
 def velocity_curves() -> Array:
@@ -59,8 +56,3 @@ class Curves(nn.Module):
     def coefficients(self, velocities: Tensor) -> Tensor:
         """Unit-sized coefficients that fit unit-sized velocities best."""
         return self.fit @ velocities
-
-    def misplaced(self, error: Tensor, spread: Tensor) -> Tensor:
-        """Errors of coefficients as errors of places, in units of how far paths spread by then at this velocity."""
-        reach = AGREEMENT * (self.basis @ spread).mean(-1, keepdim=True)
-        return (self.basis @ (error * spread)) / reach

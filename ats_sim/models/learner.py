@@ -107,17 +107,17 @@ class Learner:
             else:
                 losses[stage] = recipe.loss(predicted, target, level)
             if stage == "path" and recipe.predicts == "clean":
-                losses["place"] = self._place_loss(predicted - clean, given["spread"])
+                losses["place"] = self._place_loss(predicted - clean, given["spread"], given["reach"])
         return losses
 
     def _call(self, graph: str, given: Mapping[str, Tensor]) -> Any:
         """Run one network on what its graph takes."""
         return self.networks.get_submodule(graph)(*(given[name] for name in self._inputs[graph]))
 
-    def _place_loss(self, error: Tensor, spread: Tensor) -> Tensor:
-        """Error of the path in space, relative to how far paths spread by then: the coefficients alone know nothing of
-        how their errors add up."""
-        return torch.mean(self.networks.path.curves.misplaced(error, spread) ** 2)
+    def _place_loss(self, error: Tensor, spread: Tensor, reach: Tensor) -> Tensor:
+        """Error of the path in space, relative to how far paths stray by then at that speed: the coefficients alone
+        know nothing of how their errors add up, and a centimetre matters to what rests."""
+        return torch.mean((self.networks.path.curves.basis @ (error * spread) / reach.unsqueeze(-1)) ** 2)
 
     def _average(self) -> None:
         decay = min(EMA_DECAY, (1.0 + self.step) / (10.0 + self.step))

@@ -17,6 +17,8 @@ GOAL_FLOOR = 0.05
 """Smallest spread of a goal coordinate, metres."""
 PATH_FLOOR = 0.02
 """Smallest spread of a path coefficient, m/s."""
+REACH_FLOOR = 0.005
+"""Metres below which it does not matter where a path leads."""
 SPEEDS, SPEED_EDGES = (0.03, 0.15, 0.35, 0.7, 1.3), (0.08, 0.25, 0.5, 1.0)
 """m/s at which spreads of paths are told apart, and where one such speed ends and the next begins."""
 SMALLEST_SPEED = 0.02
@@ -62,7 +64,7 @@ def fit_normalisation(windows: Windows, mirror: Mirror | None, basis: Array | No
     change = future[..., 3:] - past[:, -1:, 3:]
     pace, mean = None, coefficients.mean(0)
     if basis is None:
-        pace, mean = fit_pace(coefficients, velocity_now(past[..., :3], HZ))
+        pace, mean = fit_pace(curves, future[..., :3], velocity_now(past[..., :3], HZ))
     return Normalisation(
         goal_mean=goals.mean(0),
         goal_std=np.maximum(goals.std(0), GOAL_FLOOR),
@@ -75,20 +77,28 @@ def fit_normalisation(windows: Windows, mirror: Mirror | None, basis: Array | No
     )
 
 
-def fit_pace(coefficients: Array, velocity: Array) -> tuple[Pace, Array]:
-    """How coefficients (W, K, 3) depend on velocities (W, 3), and their mean (K, 3) at rest.
+def fit_pace(curves: Array, paths: Array, velocity: Array) -> tuple[Pace, Array]:
+    """How the coefficients that curves (T, K) have in paths (W, T, 3) depend on velocities (W, 3), and their mean
+    (K, 3) at rest.
 
     Of speeds that few windows have, the spread is drawn to that of all.
     """
+    coefficients = np.linalg.pinv(curves) @ paths
     centred, moving = coefficients - coefficients.mean(0), (velocity - velocity.mean(0))[:, None]
     drift = (centred * moving).sum(0) / ((moving**2).sum(0) + len(moving) * SMALLEST_SPEED**2)
     mean = coefficients.mean(0) - drift * velocity.mean(0)
-    left = (coefficients - mean - drift * velocity[:, None]) ** 2
+    centre = mean + drift * velocity[:, None]
     kind = np.digitize(np.linalg.norm(velocity, axis=-1), SPEED_EDGES)
-    rows = [left[kind == index] for index in range(len(SPEEDS))]
-    variance = [(row.sum(0) + ENOUGH * left.mean(0)) / (len(row) + ENOUGH) for row in rows]
-    spread = np.maximum(np.sqrt(variance), PATH_FLOOR)
-    return Pace(drift=drift, speeds=np.array(SPEEDS), spread=spread), mean
+    spread = _by_kind((coefficients - centre) ** 2, kind)
+    reach = _by_kind(((paths - curves @ centre) ** 2).mean(-1), kind)
+    pace = Pace(drift, np.array(SPEEDS), np.maximum(spread, PATH_FLOOR), np.maximum(reach, REACH_FLOOR))
+    return pace, mean
+
+
+def _by_kind(squares: Array, kind: Array) -> Array:
+    """Root mean squares (S, ...) of the windows of each kind of speed, from squares (W, ...) and kinds (W,)."""
+    rows = [squares[kind == index] for index in range(len(SPEEDS))]
+    return np.sqrt([(row.sum(0) + ENOUGH * squares.mean(0)) / (len(row) + ENOUGH) for row in rows])
 
 
 def fit_statistics(windows: Windows, volume: PerceptionVolume, rng: np.random.Generator) -> InputStatistics:
