@@ -255,8 +255,8 @@ class Verb:
     """What it does, in a few words."""
     example: str
     """A command that works, or one a line."""
-    goes_on: bool = False
-    """Whether the same command goes on where it was stopped."""
+    goes_on: str = ""
+    """From where the same command goes on after it was stopped; nothing where it begins anew."""
 
 
 EVALUATIONS = (
@@ -265,6 +265,9 @@ EVALUATIONS = (
     "ats evaluate behaviour home --recon recon",
     "ats evaluate closed-loop default --episodes 10 --seconds 30 --report report",
 )
+UNFINISHED = "with the recordings that are not finished"
+STAGES = "with the stage that was stopped, from its beginning"
+CHECKPOINT = "from the last checkpoint"
 LESSONS = (
     "ats train recon -o home --preset fast",
     "ats train default -o retaught --ablate observer",
@@ -279,13 +282,13 @@ VERBS: Mapping[str, Verb] = {
     ),
     "view": Verb(view, "the same in a browser on this machine", "ats view --home default --port 8765"),
     "synthesize": Verb(
-        synthesize, "make up a capture with ground truth", "ats synthesize -o capture --videos 6 --seed 1", True
+        synthesize, "make up a capture with ground truth", "ats synthesize -o capture --videos 6 --seed 1", UNFINISHED
     ),
-    "import": Verb(import_capture, "phone recordings -> capture", "\n         ".join(IMPORTS), True),
+    "import": Verb(import_capture, "phone recordings -> capture", "\n         ".join(IMPORTS), UNFINISHED),
     "reconstruct": Verb(
-        reconstruct, "capture -> cameras, home, animal", "ats reconstruct capture -o recon --preset fast", True
+        reconstruct, "capture -> cameras, home, animal", "ats reconstruct capture -o recon --preset fast", STAGES
     ),
-    "train": Verb(train, "reconstruction -> home with behaviour", "\n         ".join(LESSONS), True),
+    "train": Verb(train, "reconstruction -> home with behaviour", "\n         ".join(LESSONS), CHECKPOINT),
     "evaluate": Verb(evaluate, "score against ground truth", "\n         ".join(EVALUATIONS)),
     "check": Verb(check, "list every problem of a home or capture", "ats check default"),
     "doctor": Verb(doctor, "what works on this machine, and how to fix the rest", "ats doctor"),
@@ -323,7 +326,7 @@ def _run(name: str, words: Sequence[str]) -> int:
     about = f"{cleandoc(verb.run.__doc__ or '').split('Args:')[0].strip()}\n\nExample: {verb.example}"
     # Help is about the whole verb: after some arguments tyro would leave those out of the usage line.
     given = ["--help"] if {"-h", "--help"} & set(words) else list(words)
-    goes_on = verb.goes_on and "--no-resume" not in words
+    goes_on = "" if "--no-resume" in words else verb.goes_on
     # An option that need not be given is left out; nobody says "None".
     looks = (tyro.conf.DisallowNone,)
     parsed = partial(tyro.cli, verb.run, prog=f"ats {name}", args=given, description=about, config=looks)

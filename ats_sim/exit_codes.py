@@ -8,10 +8,10 @@ from ats_sim.errors import AtsError
 OK, PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
-def guarded(name: str, run: Callable[[], int], goes_on: bool = False) -> int:
+def guarded(name: str, run: Callable[[], int], goes_on: str = "") -> int:
     """The exit code of a verb called `name`; bad input, missing files and Ctrl-C end in a sentence.
 
-    `goes_on` says that what was stopped can be taken up again.
+    `goes_on` says from where what was stopped is taken up again; nothing where it is not.
     """
     try:
         return run()
@@ -27,7 +27,7 @@ def guarded(name: str, run: Callable[[], int], goes_on: bool = False) -> int:
     except OSError as error:
         return refuse(f"{error.filename or name}: {error.strerror or error}")
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on from here\n" if goes_on else "stopped\n")
+        sys.stderr.write(f"stopped; the same command goes on {goes_on}\n" if goes_on else "stopped\n")
         return INTERRUPTED
 
 

@@ -24,6 +24,8 @@ TRAIN_HINT = "this home has no behaviour yet; run `ats train RECON -o HOME` and 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read `home.json` and make sure that the fields every later check relies on have the right type."""
+    if not (folder / "home.json").exists() and (folder / "home" / "home.json").exists():
+        raise HomeError(f"{folder}: is a reconstruction; `ats train {folder} -o HOME` makes a home of it")
     if not (folder / "home.json").exists():
         raise HomeError(f"{folder}: home.json is missing, so this is no home; pass 'default', a home or a .zip of one")
     path = inside(folder, "home.json")

@@ -48,10 +48,14 @@ def reconstructed(report: Numbers, output: Path) -> list[str]:
     held_out = report.get("held_out_against_sensor", {}).get("all", {})
     if "depth_acc_all_10cm" in held_out:
         share = held_out["depth_acc_all_10cm"]
-        lines.append(f"held-out frames: {share:.1%} of the rendered depth within 10 cm of the sensor's")
+        whose = " of the registered videos" if lost else ""
+        lines.append(f"held-out frames{whose}: {share:.1%} of the rendered depth within 10 cm of the sensor's")
     if "registration" in report.get("ground_truth", {}):
         lines += [f"against ground truth, {line}" for line in _registration(report["ground_truth"]["registration"])]
-    lines.append(f"took {_clock(sum(report['seconds'].values()))}; pictures and all numbers: {output}/report.html")
+    kept = report.get("kept", [])
+    took = _clock(sum(seconds for stage, seconds in report["seconds"].items() if stage not in kept))
+    before = f" (kept from before: {', '.join(kept)})" if kept else ""
+    lines.append(f"took {took}{before}; pictures and all numbers: {output}/report.html")
     return lines
 
 

@@ -142,8 +142,8 @@ def test_normalisation_can_be_undone_and_stored() -> None:
 
 
 def test_a_pace_is_found_again() -> None:
-    """Of made-up paths whose drift and spread by speed are known, `fit_pace` finds both, and how far they stray; a speed
-    that nobody had takes what holds of all."""
+    """Of made-up paths whose drift and spread by speed are known, `fit_pace` finds both, and how far they stray; a
+    speed that nobody had takes what holds of all."""
     rng = np.random.default_rng(4)
     curves = velocity_curves()
     size = curves.shape[1]

@@ -119,16 +119,21 @@ def test_the_reconstruction_is_close_to_the_truth(done: tuple[Path, Any, Any], c
 
 
 def test_a_second_run_keeps_what_did_not_change(
-    done: tuple[Path, Any, Any], capture: Path, monkeypatch: pytest.MonkeyPatch
+    done: tuple[Path, Any, Any], capture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """And says so; scores against the truth are lost only with what they were scores of."""
+    evaluate_reconstruction(done[0], capture)
     ran: list[str] = []
     for name in ("_register", "fuse_scene", "_renders"):
         monkeypatch.setattr(pipeline, name, lambda *_, name=name: ran.append(name))
     monkeypatch.setattr(pipeline, "fit_agent", true_agent)
     monkeypatch.setattr(pipeline, "_home", lambda *rest: (ran.append("_home"), no_home(*rest)))
-    reconstruct(capture, done[0], FAST)
-    assert ran == []
-    reconstruct(capture, done[0], replace(FAST, agent_body="human"))
+    again = reconstruct(capture, done[0], FAST)
+    assert ran == [] and again["kept"] == ["register", "fuse", "agent", "home", "renders"]
+    assert "registration" in again["ground_truth"] and "made anew" not in capsys.readouterr().err
+    changed = reconstruct(capture, done[0], replace(FAST, agent_body="human"))
+    assert changed["kept"] == ["register", "fuse"] and "ground_truth" not in changed
+    assert "agent: capture, options or version are not those of what is there" in capsys.readouterr().err
     assert ran == ["_home", "_renders"]  # the agent was fitted anew, and what stands on it
     ran.clear()
     reconstruct(capture, done[0], ReconstructConfig(preset="fast", voxel_size=0.055, renders=True))
@@ -180,7 +185,7 @@ def test_a_picture_that_breaks_off_is_named_and_nothing_is_left(capture: Path, t
 
 @pytest.mark.parametrize("voxel_size", [0.0, -1.0, 5.0, float("nan")])
 def test_absurd_settings_are_refused(voxel_size: float) -> None:
-    with pytest.raises(ConfigError, match="voxel_size"):
+    with pytest.raises(ConfigError, match="--voxel-size"):
         ReconstructConfig(voxel_size=voxel_size)
 
 

@@ -14,7 +14,7 @@ class TrainConfig:
     """How behaviour is learned from a reconstruction."""
 
     preset: Preset = "default"
-    """fast (about 2 minutes, a smoke test), default (about half an hour on two cores), full (hours), or paper (networks
+    """fast (some 5 minutes, a smoke test), default (about half an hour on two cores), full (hours), or paper (networks
     and recipe of Yang et al. 2024, for comparison: days without a GPU, and a second or more per plan)."""
     prediction: Prediction | None = None
     """clean (ours: a few calls per plan) or noise (the paper's: fifty); the preset's where not given."""

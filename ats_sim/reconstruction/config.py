@@ -82,15 +82,15 @@ class ReconstructConfig:
         ],
         ...,
     ] = ()
-    """Parts to switch off, for ablation tables; consensus = the best single frame places a video instead,
-    photometric-ba = bundle adjustment compares colours, code-swapping = neural fields learn each recording with its own
-    appearance code from the start."""
+    """Parts to leave out or to replace by something simpler, for ablation tables. consensus: the best single frame
+    places a video. feature-ba, photometric-ba (with --method full): no bundle adjustment, one that compares colours.
+    code-swapping (with --scene or --agent neural): each recording has its own appearance code from the start."""
 
     def __post_init__(self) -> None:
         if self.voxel_size is not None and not 0.01 <= self.voxel_size <= 0.2:
-            raise ConfigError(f"voxel_size {self.voxel_size} m is outside [0.01, 0.2]; 0.03 to 0.05 suits a flat")
+            raise ConfigError(f"--voxel-size {self.voxel_size}: must lie between 0.01 and 0.2 m; 0.03 suits a flat")
         if not 64 <= self.texture_size <= 8192:
-            raise ConfigError(f"texture_size {self.texture_size} is outside [64, 8192]; 2048 suits a flat")
+            raise ConfigError(f"--texture-size {self.texture_size}: must lie between 64 and 8192; 2048 suits a flat")
         if self.agent_body not in get_args(AgentBody):
             raise ConfigError(f"agent_body {self.agent_body!r}: there is {', '.join(get_args(AgentBody))}")
         if not self.mask_classes or min(self.mask_classes) < 0:
@@ -100,7 +100,7 @@ class ReconstructConfig:
         for name in ("max_keyframes", "max_fused_frames", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ConfigError(f"{name} is {value}; it must be at least 1")
+                raise ConfigError(f"--{name.replace('_', '-')} {value}: must be at least 1")
 
     def resolved(self) -> ReconstructConfig:
         """This config with every None filled in from the preset."""

@@ -101,11 +101,15 @@ def _truth_frame(capture: Capture, cameras: Cameras) -> Array:
 
 def picture_scores_of(capture: Capture, cameras: Cameras, model: Model4D, *, sensor: bool) -> Scores:
     """Depth, mask and colour on held-out frames, against the ground truth or (`sensor`) against the recording's own
-    depth and masks, which every capture has but which share their noise with what was fused."""
+    depth and masks, which every capture has but which share their noise with what was fused. Against the sensor only
+    videos that were placed count; against the truth all do."""
     rows: list[Scores] = []
     per_video: Scores = {}
     for video in capture.videos:
         if video.name not in cameras.videos or (video.ground_truth is None and not sensor):
+            continue
+        # Without truth nobody knows that a video was left out wrongly: the figure is about what was made of the others.
+        if sensor and not cameras.videos[video.name].accepted:
             continue
         frames = [int(i) for i in np.flatnonzero(held_out(np.arange(len(video))))]
         scores = []

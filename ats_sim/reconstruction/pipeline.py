@@ -39,6 +39,7 @@ def reconstruct(
     settings = (config or ReconstructConfig()).resolved()
     _check_device(settings.device)
     _check_network(settings)
+    _check_weights(settings)
     opened = Capture.open(capture)
     output = Path(output)
     _check_output(output)
@@ -150,7 +151,7 @@ def _renders(output: Path) -> None:
 def _report(capture: Capture, output: Path, config: ReconstructConfig, stages: Stages) -> dict[str, Any]:
     from ats_sim.reconstruction.report import write_report
 
-    return write_report(output, capture, config=asdict(config), seconds=stages.seconds)
+    return write_report(output, capture, config=asdict(config), seconds=stages.seconds, kept=stages.reused)
 
 
 def _keys(config: ReconstructConfig, *names: str) -> dict[str, object]:
@@ -182,6 +183,14 @@ def _check_network(config: ReconstructConfig) -> None:
         from ats_sim.reconstruction.agent.mask_network import MaskNetwork
 
         MaskNetwork(config.mask_network, config.mask_classes)
+
+
+def _check_weights(config: ReconstructConfig) -> None:
+    """Likewise."""
+    if config.features == "dinov2":
+        from ats_sim.reconstruction.registration.features.vit import find_weights
+
+        find_weights(config.dinov2_weights)
 
 
 def _check_output(output: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ats_sim import __version__
-from ats_sim.files import atomic_path, write_json
+from ats_sim.errors import ReconstructionError
+from ats_sim.files import atomic_path, read_json, write_json
 from ats_sim.reconstruction.capture.format import Capture, Video
 from ats_sim.reconstruction.metrics import picture_scores_of
 from ats_sim.reconstruction.registration.cameras import Cameras, RegisteredVideo
@@ -54,10 +56,20 @@ class Reconstructed:
 
 
 def write_report(
-    output: Path, capture: Capture, *, config: dict[str, Any], seconds: dict[str, float]
+    output: Path, capture: Capture, *, config: dict[str, Any], seconds: dict[str, float], kept: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Write report.json and report.html from what the recordings themselves allow (their ground truth is not read).
-    Returns what report.json holds."""
+
+    Args:
+        output: The reconstruction.
+        capture: What it was made of.
+        config: The options.
+        seconds: How long each stage took, whenever that was.
+        kept: The stages that were there already; where all were, so are scores against ground truth.
+
+    Returns:
+        What report.json holds.
+    """
     done = Reconstructed.read(output)
     report = {
         "format": FORMAT,
@@ -65,12 +77,17 @@ def write_report(
         "capture": capture.folder.name,
         "config": config,
         "seconds": seconds,
+        "kept": list(kept),
         "videos": _videos(done),
         "scene": _scene(done),
         "agent": _agent(done),
         "held_out_against_sensor": picture_scores_of(capture, done.cameras, done.model, sensor=True),
     }
-    write_json(output / "report.json", report)
+    before = output / "report.json"
+    if set(kept) == set(seconds) and before.is_file():
+        scored = read_json(before, ReconstructionError)
+        report |= {"ground_truth": scored["ground_truth"]} if "ground_truth" in scored else {}
+    write_json(before, report)
     write_html(output / "report.html", capture, done, report)
     return report
 

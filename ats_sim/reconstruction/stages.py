@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -38,6 +39,8 @@ class Stages:
             self.seconds[name] = float(record["seconds"])
             self.reused.append(name)
             return
+        if record and record.get("key") != self._key:
+            sys.stderr.write(f"{name}: capture, options or version are not those of what is there; it is made anew\n")
         marker.unlink(missing_ok=True)
         started = time.monotonic()
         action()

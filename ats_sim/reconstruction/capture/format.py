@@ -96,6 +96,8 @@ def read_record(folder: Path, *, needs_videos: bool = True) -> dict[str, Any]:
     source = folder / "capture.json"
     if folder.is_dir() and not source.exists():
         raise CaptureError(f"{folder}: is no capture (no capture.json); `ats import` and `ats synthesize` make one")
+    if not folder.exists():
+        raise CaptureError(f"{folder}: no such capture; `ats import` and `ats synthesize` make one")
     record = read_json(source, CaptureError)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         found = record.get("format") if isinstance(record, dict) else type(record).__name__
@@ -118,5 +120,6 @@ def read_record(folder: Path, *, needs_videos: bool = True) -> dict[str, Any]:
 
 def _open_part(folder: Path, name: str, *, needs_poses: bool = False) -> Video:
     if not (folder / name).is_dir():
-        raise CaptureError(f"{folder / 'capture.json'}: names {name!r}, but {folder / name} is missing.")
+        hint = "; write null instead for a scan-free capture" if needs_poses else ""
+        raise CaptureError(f"{folder / 'capture.json'}: names {name!r}, but {folder / name} is missing{hint}.")
     return Video.open(folder / name, needs_poses=needs_poses)
