@@ -52,7 +52,7 @@ def test_every_verb_explains_itself_with_an_example(verb: str, capsys: pytest.Ca
         (["view", "--home", "/nowhere/home", "--port", "0"], "/nowhere/home"),
         (["view", "--port", "99999"], "--port 99999"),
         (["synthesize", "-o", "out", "--size", "big"], "size"),
-        (["reconstruct", "/nowhere/capture", "-o", "out"], "/nowhere/capture"),
+        (["reconstruct", "/nowhere/capture", "-o", "out"], "/nowhere/capture: no such capture; `ats import`"),
         (["import", "tum", "/nowhere", "-o", "out"], "no such file or folder"),
         (["evaluate", "reconstruction", "/nowhere"], "--capture is missing"),
         (["evaluate", "behaviour", "/nowhere"], "/nowhere: no such home; pass 'default', a home folder or a .zip"),
@@ -167,6 +167,14 @@ def test_options_reach_the_room(
     shown = capsys.readouterr()
     assert "1 of 2 videos registered" in shown.out and "v01 was left out: another home" in shown.out
     assert "ats train rec" in shown.err
+
+
+def test_a_reconstruction_is_not_called_a_broken_home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever plays it is told what makes a home of it."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "home.json").write_text("{}")
+    assert cli.main(["evaluate", "closed-loop", str(tmp_path)]) == 2
+    assert f"ats train {tmp_path} -o HOME" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("more", "goes_on"), [([], True), (["--no-resume"], False)])
