@@ -147,7 +147,7 @@ def train(
 
     Args:
         source: The reconstruction folder, or a home that remembers its videos ("default" does), to teach it anew.
-        output: Folder of the trained home.
+        output: Folder of the trained home; checkpoint, log and report lie beside it, in OUTPUT.training.
         config: How it is learned.
         resume: Go on from the last checkpoint; --no-resume begins anew.
         json: File to write the numbers at the end to.

@@ -107,12 +107,16 @@ def reconstruction_scores(scores: Numbers) -> list[str]:
 def behaviour_scores(scores: Numbers) -> list[str]:
     """A table of the policy and its baselines on held-out videos."""
     rows = {name: row for name, row in scores.items() if isinstance(row, Mapping)}
-    head = f"{'held out':22}{'goal m':>9}{'path m':>9}{'energy':>9}{'missed':>9}"
+    head = f"{'held out':22}{'goal m':>9}{'path m':>9}{'joints':>9}{'energy':>9}{'missed':>9}"
     lines = [f"best of {rows['policy']['samples']} at {rows['policy']['windows']} moments", head]
     for name, row in rows.items():
-        keys = ("goal_minade", "path_minade", "path_energy_score", "path_miss_rate")
+        keys = ("goal_minade", "path_minade", "joints_minade", "path_energy_score", "path_miss_rate")
         cells = [f"{row[key]:9.3f}" if key in row else f"{'-':>9}" for key in keys]
         lines.append(f"{name.replace('_', ' '):22}{''.join(cells)}")
+    lines.append(
+        "joints: rad; energy: of paths in m, which rewards neither luck nor spread; missed: moments at which none of "
+        "them ends within half a metre"
+    )
     if scores.get("seen_in_training"):
         lines.append("these videos were learned from: this is memory, not skill")
     return lines

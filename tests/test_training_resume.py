@@ -60,6 +60,37 @@ def test_killed_and_resumed_is_bit_equal(recon: Path, tmp_path: Path, monkeypatc
     assert logs[0] == logs[1] and len(logs[0].splitlines()) == 1
 
 
+def test_a_checkpoint_of_another_version_does_not_go_on(recon: Path, tmp_path: Path) -> None:
+    """Networks that fit by shape only would learn on from what means something else to them."""
+    run(recon, tmp_path / "home")
+    path = tmp_path / "home.training" / "checkpoint.safetensors"
+    state, facts = read_checkpoint(path)
+    write_checkpoint(path, state, {**facts, "version": "training/1"})
+    with pytest.raises(TrainingError, match="another version"):
+        run(recon, tmp_path / "home", resume=True)
+
+
+def test_a_finished_training_is_kept(recon: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same command does nothing more, until the home or an option changes."""
+    exports: list[Path] = []
+
+    def export(output: Path, *_: Any) -> dict[str, Any]:
+        exports.append(output)
+        output.mkdir(exist_ok=True)
+        (output / "policy.json").write_text(str(len(exports)))
+        (output / "home.json").write_text("{}")
+        return {}
+
+    monkeypatch.setattr(training, "_export", export)
+    first = training.train(recon, tmp_path / "home", TINY)
+    assert training.train(recon, tmp_path / "home", TINY) == first and len(exports) == 1
+    (tmp_path / "home" / "policy.json").write_text("spoilt")
+    training.train(recon, tmp_path / "home", TINY)
+    assert len(exports) == 2
+    training.train(recon, tmp_path / "home", TINY, resume=False)
+    assert len(exports) == 3
+
+
 def test_without_resume_it_starts_again(recon: Path, tmp_path: Path) -> None:
     """An old checkpoint is not silently continued."""
     run(recon, tmp_path / "home", TrainConfig(steps=2, batch=2, path_width=8, pose_width=8))

@@ -13,7 +13,7 @@ import torch
 
 from ats_sim.arrays import Array
 from ats_sim.errors import ConfigError, TrainingError
-from ats_sim.files import atomic_folder, sha256, write_json
+from ats_sim.files import atomic_folder, read_json, sha256, write_json
 from ats_sim.home import Home, seal_home
 from ats_sim.models.batches import CONDITIONS, BatchMaker
 from ats_sim.models.checkpoints import read_checkpoint, write_checkpoint
@@ -30,7 +30,10 @@ from ats_sim.perception import patch_channels
 from ats_sim.policy import Policy
 from ats_sim.progress import steps as progress_steps
 
+TRAINING_VERSION = "training/2"
+"""Changes when the same options make other networks of the same recordings: an old checkpoint must not go on then."""
 LOG_EVERY = 10
+POLICY = "policy.json"
 SMALL_TEST = {"samples": 16, "trials": 2, "max_windows": 24}
 # What may differ between a training and its continuation: nothing that changes a number.
 FREE_OPTIONS = ("device", "threads", "checkpoint_every")
@@ -77,9 +80,13 @@ def train(source: Path, output: Path, config: TrainConfig | None = None, resume:
     if not resume:
         shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
+    facts = _facts(lesson, config)
+    finished = _finished(work, output, facts)
+    if finished is not None:
+        return finished
     began = time.monotonic()
     maker, learner = build(lesson, config, size)
-    report = _learn(learner, maker, work, _facts(lesson, config), size, config.checkpoint_every)
+    report = _learn(learner, maker, work, facts, size, config.checkpoint_every)
     summary: dict[str, Any] = {
         "videos": len(lesson.recordings),
         "test_videos": len(lesson.test_recordings),
@@ -94,7 +101,8 @@ def train(source: Path, output: Path, config: TrainConfig | None = None, resume:
     summary |= {f"test_{name}": value for name, value in scores.items()}
     # Of this run alone, which may have gone on from a checkpoint: no fact about the home.
     summary["seconds"] = round(learned, 1)
-    write_json(work / "report.json", {"summary": summary, "loss_curve": _read_log(work / "log.jsonl")})
+    made = {"facts": facts, "policy": _mind_of(output)}
+    write_json(work / "report.json", {"summary": summary, **made, "loss_curve": _read_log(work / "log.jsonl")})
     return summary
 
 
@@ -184,7 +192,22 @@ def _device(name: str) -> str:
 
 def _facts(lesson: Lesson, config: TrainConfig) -> dict[str, Any]:
     options = {name: value for name, value in asdict(config).items() if name not in FREE_OPTIONS}
-    return {"config": json.loads(json.dumps(options)), "data": lesson.fingerprint}
+    return {"config": json.loads(json.dumps(options)), "data": lesson.fingerprint, "version": TRAINING_VERSION}
+
+
+def _finished(work: Path, output: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
+    """The summary of a training that is done and whose home is as it left it; None where there is something to do."""
+    report, mind = work / "report.json", _mind_of(output)
+    if mind is None or not report.is_file():
+        return None
+    made = read_json(report, TrainingError)
+    same = made.get("facts") == facts and made.get("policy") == mind
+    return dict(made["summary"]) if same else None
+
+
+def _mind_of(home: Path) -> str | None:
+    """What tells a home's policy from others; None where it has none."""
+    return sha256(home / POLICY) if (home / POLICY).is_file() else None
 
 
 def _learn(
@@ -217,6 +240,8 @@ def _restore(learner: Learner, checkpoint: Path, facts: dict[str, Any]) -> None:
     if stored != facts:
         changed = [key for key in facts["config"] if facts["config"][key] != stored.get("config", {}).get(key)]
         what = f"other options ({', '.join(changed)})" if changed else "other recordings"
+        if stored.get("version") != facts["version"]:
+            what = "another version of ats-sim"
         raise TrainingError(f"{checkpoint}: was made with {what}; --no-resume begins anew")
     try:
         learner.restore(state)
@@ -270,7 +295,7 @@ def _export(
 
 def _copy_home(home: Home, folder: Path) -> None:
     for name in home.files:
-        if name == "policy.json" or name.endswith(".onnx"):
+        if name == POLICY or name.endswith(".onnx"):
             continue
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
