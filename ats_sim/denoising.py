@@ -113,9 +113,10 @@ class Normalisation:
         return {"goal": (3,), "path": self.path_mean.shape, "pose": self.pose_mean.shape}
 
     def path_scale(self, velocity: Array) -> tuple[Array, Array]:
-        """Centre and spread (..., K, 3) of a path's coefficients at velocities (..., 3) now, ego frame."""
+        """Centre and spread (..., K, 3) of a path's coefficients at velocities (..., 3) now, ego frame, NaN where they
+        are hidden."""
         if self.pace is not None:
-            return self.pace.scale(self.path_mean, velocity)
+            return self.pace.scale(self.path_mean, self.path_std, velocity)
         shape = (*velocity.shape[:-1], *self.path_mean.shape)
         return np.broadcast_to(self.path_mean, shape), np.broadcast_to(self.path_std, shape)
 

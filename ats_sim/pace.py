@@ -23,6 +23,11 @@ def velocity_now(positions: Array, hz: float) -> Array:
     return np.asarray((positions[..., -1, :] - positions[..., -1 - SPAN, :]) * (hz / SPAN))
 
 
+def hidden_where(velocity: Array, shown: Array) -> Array:
+    """Velocities (N, 3) with NaN where a switch (N,) hides the past that tells them."""
+    return np.where(np.asarray(shown, dtype=bool)[:, None], velocity, np.nan)
+
+
 @dataclass(frozen=True, eq=False)
 class Pace:
     """Where the coefficients of a path lie and how far they spread, by velocity."""
@@ -35,14 +40,25 @@ class Pace:
     """(S, K, 3) of each coefficient at these speeds; between them it is interpolated, beyond them held."""
     reach: Array
     """(S, T) metres per axis by which paths stray from their centre until each of T frames, at these speeds."""
+    usual: Array
+    """(3,) the mean velocity, which stands in where it is hidden."""
 
-    def scale(self, mean: Array, velocity: Array) -> tuple[Array, Array]:
-        """Centre and spread (..., K, 3) of coefficients whose mean is (K, 3), at velocities (..., 3)."""
-        return mean + self.drift * velocity[..., None, :], self._at(velocity, self.spread)
+    def scale(self, rest: Array, overall: Array, velocity: Array) -> tuple[Array, Array]:
+        """Centre and spread (..., K, 3) of coefficients, at velocities (..., 3), NaN where they are hidden.
+
+        Args:
+            rest: (K, 3) the mean of somebody at rest.
+            overall: (K, 3) the spread over all velocities, for those that are hidden.
+            velocity: Of now, ego frame.
+        """
+        hidden = np.isnan(velocity).any(-1, keepdims=True)
+        centre = rest + self.drift * np.where(hidden, self.usual, velocity)[..., None, :]
+        return centre, np.where(hidden[..., None], overall, self._at(velocity, self.spread))
 
     def strays(self, velocity: Array) -> Array:
-        """`reach` (..., T) at velocities (..., 3)."""
-        return self._at(velocity, self.reach)
+        """`reach` (..., T) at velocities (..., 3), NaN where they are hidden."""
+        hidden = np.isnan(velocity).any(-1, keepdims=True)
+        return np.where(hidden, self.reach.max(0), self._at(velocity, self.reach))
 
     def _at(self, velocity: Array, table: Array) -> Array:
         speed = np.linalg.norm(velocity, axis=-1)
@@ -66,4 +82,5 @@ class Pace:
         reach = checked("pace reach", value["reach"], (len(speeds), frames))
         if not len(speeds) or (np.diff(speeds) <= 0.0).any() or (spread <= 0.0).any() or (reach <= 0.0).any():
             raise ArrayError("pace: speeds must rise, spreads and reach must be positive")
-        return cls(drift=checked("pace drift", value["drift"], coefficients), speeds=speeds, spread=spread, reach=reach)
+        drift, usual = checked("pace drift", value["drift"], coefficients), checked("pace usual", value["usual"], (3,))
+        return cls(drift, speeds, spread, reach, usual)

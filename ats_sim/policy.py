@@ -16,7 +16,7 @@ import numpy as np
 from ats_sim.arrays import Array
 from ats_sim.denoising import GRAPHS, GUIDED, GUIDES, STAGES, Normalisation
 from ats_sim.errors import ArrayError, PolicyError
-from ats_sim.pace import velocity_now
+from ats_sim.pace import hidden_where, velocity_now
 from ats_sim.perception import FUTURE, HZ, PATCH_SHAPE, Perception, pack_motion
 from ats_sim.plan import (
     Awareness,
@@ -133,7 +133,8 @@ class Policy:
             return []
         if not np.isfinite(guidance):
             raise PolicyError(f"guidance: {guidance}, want a finite number")
-        codes = self._encode(perceptions)
+        keep = awareness_rows(awareness, count) * self._seen
+        codes = self._known(perceptions, keep)
         egos = np.array([perception.T_world_ego for perception in perceptions])
         wishes = zip(_per_agent("goals", goals, count), _per_agent("paths", paths, count), egos, strict=True)
         forced = [forced_signals(goal, path, T) for goal, path, T in wishes]
@@ -143,7 +144,7 @@ class Policy:
         intentions = np.array([intention for intention, _ in drawn])
         noise = {"goal": intentions[:, 0], "path": intentions[:, 1:], "pose": np.array([pose for _, pose in drawn])}
         fresh = self._fresh_noise(rngs)
-        draft = _Draft(codes, awareness_rows(awareness, count) * self._seen, noise, fresh, forced, guidance)
+        draft = _Draft(codes, keep, noise, fresh, forced, guidance)
 
         goal = self._draw("goal", draft, {})
         path = self._draw("path", draft, {"goal": goal})
@@ -168,6 +169,14 @@ class Policy:
             stage: np.array([rng.standard_normal(shape, np.float32) for rng in rngs]) for stage, shape in shapes.items()
         }
 
+    def _known(self, perceptions: Sequence[Perception], keep: Array) -> Signals:
+        """Codes of all conditions, and by what scale paths are drawn of agents that go as these do (one row each); of
+        whom the past is hidden by the switches (N, 4), nobody knows how fast it goes."""
+        codes = self._encode(perceptions)
+        codes["velocity"] = hidden_where(codes["velocity"], keep[:, SWITCHES.index("past")])
+        codes["centre"], codes["spread"] = self._normalisation.path_scale(codes["velocity"])
+        return codes
+
     def _encode(self, perceptions: Sequence[Perception]) -> Signals:
         """Codes of all conditions, one row per agent; equal objects are encoded once."""
         unique = list({id(p): p for p in perceptions}.values())
@@ -181,7 +190,6 @@ class Policy:
         codes = self._run("scene", {"scene_patch": patches})
         codes |= self._run("history", {"observer_past": observed, "past": past})
         codes["current"], codes["velocity"] = past[:, -1, 3:], velocity_now(past[..., :3], HZ)
-        codes["centre"], codes["spread"] = self._normalisation.path_scale(codes["velocity"])
         position = {id(p): i for i, p in enumerate(unique)}
         if len(unique) == len(perceptions):
             return codes

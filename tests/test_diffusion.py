@@ -131,7 +131,8 @@ def test_normalisation_can_be_undone_and_stored() -> None:
     )
     current, velocity = rng.normal(size=(4, width)), rng.normal(size=(4, 3))
     spread, reach = rng.uniform(0.5, 2.0, (3, size, 3)), np.ones((3, FUTURE))
-    pace = Pace(rng.normal(size=(size, 3)), np.array([0.1, 0.5, 2.0]), spread, reach)
+    pace = Pace(rng.normal(size=(size, 3)), np.array([0.1, 0.5, 2.0]), spread, reach, rng.normal(size=3))
+    velocity[1] = np.nan  # hidden
     for whole in (normalisation, replace(normalisation, pace=pace)):
         stored = Normalisation.from_json(json.loads(json.dumps(whole.to_json())))
         for stage, shape in whole.shapes.items():
@@ -157,8 +158,13 @@ def test_a_pace_is_found_again() -> None:
     speeds = np.array([[0.0, 0.0, 0.0], [1.6, 0.0, 0.0], [0.35, 0.0, 0.0]])
     alone = np.sqrt((curves**2).sum(1))
     for row, wide in enumerate((0.1, 0.6, np.sqrt(0.5 * (0.1**2 + 0.6**2)))):
-        np.testing.assert_allclose(pace.scale(found, speeds)[1][row, :, 0], wide, rtol=0.15)
+        np.testing.assert_allclose(pace.scale(found, np.ones((size, 3)), speeds)[1][row, :, 0], wide, rtol=0.15)
         np.testing.assert_allclose(pace.strays(speeds)[row], wide * alone, rtol=0.15)
+    # Of whom nobody knows how fast they go, paths lie as those of all do.
+    overall = coefficients.std(0)
+    centre, spread = pace.scale(found, overall, np.full((1, 3), np.nan))
+    np.testing.assert_allclose(centre[0], coefficients.mean(0), atol=1e-9)
+    np.testing.assert_array_equal(spread[0], overall)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +173,7 @@ def test_a_pace_is_found_again() -> None:
 def test_a_broken_pace_is_refused(broken: dict[str, Any]) -> None:
     """Speeds that do not rise, and spreads of nothing."""
     value = {"drift": np.zeros((5, 3)), "speeds": [0.1, 0.5], "spread": np.ones((2, 5, 3)), "reach": np.ones((2, 9))}
+    value["usual"] = np.zeros(3)
     Pace.from_json(value, (5, 3), 9)
     with pytest.raises(ArrayError, match="pace"):
         Pace.from_json(value | broken, (5, 3), 9)

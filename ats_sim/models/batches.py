@@ -16,7 +16,7 @@ from ats_sim.models.config import TrainConfig
 from ats_sim.models.diffusion import draw_levels
 from ats_sim.models.mirror import Mirror
 from ats_sim.models.windows import Windows
-from ats_sim.pace import velocity_now
+from ats_sim.pace import hidden_where, velocity_now
 from ats_sim.perception import HZ, ROOT_WIDTH, scene_patch
 from ats_sim.volume import PerceptionVolume
 
@@ -74,7 +74,8 @@ class BatchMaker:
             future = np.where(turned, self.mirror.motion(future), future)
         past = self._disturbed(past, rng)
         observer = observer + self.config.observer_noise * rng.standard_normal((len(rows), 1, 3), np.float32)
-        current, velocity = past[:, -1, 3:], velocity_now(past[..., :3], HZ)
+        current = past[:, -1, 3:]
+        velocity = hidden_where(velocity_now(past[..., :3], HZ), keep[:, CONDITIONS.index("past")])
         centre, spread = self.normalisation.path_scale(velocity)
         path = future[..., :3]
         signals = {"goal": path[:, -1], "path": path, "pose": future[..., 3:]}

@@ -91,7 +91,8 @@ def fit_pace(curves: Array, paths: Array, velocity: Array) -> tuple[Pace, Array]
     kind = np.digitize(np.linalg.norm(velocity, axis=-1), SPEED_EDGES)
     spread = _by_kind((coefficients - centre) ** 2, kind)
     reach = _by_kind(((paths - curves @ centre) ** 2).mean(-1), kind)
-    pace = Pace(drift, np.array(SPEEDS), np.maximum(spread, PATH_FLOOR), np.maximum(reach, REACH_FLOOR))
+    spread, reach = np.maximum(spread, PATH_FLOOR), np.maximum(reach, REACH_FLOOR)
+    pace = Pace(drift, np.array(SPEEDS), spread, reach, usual=velocity.mean(0))
     return pace, mean
 
 
