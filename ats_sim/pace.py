@@ -51,13 +51,13 @@ class Pace:
             overall: (K, 3) the spread over all velocities, for those that are hidden.
             velocity: Of now, ego frame.
         """
-        hidden = np.isnan(velocity).any(-1, keepdims=True)
+        hidden = np.asarray(np.isnan(velocity).any(-1, keepdims=True))
         centre = rest + self.drift * np.where(hidden, self.usual, velocity)[..., None, :]
         return centre, np.where(hidden[..., None], overall, self._at(velocity, self.spread))
 
     def strays(self, velocity: Array) -> Array:
         """`reach` (..., T) at velocities (..., 3), NaN where they are hidden."""
-        hidden = np.isnan(velocity).any(-1, keepdims=True)
+        hidden = np.asarray(np.isnan(velocity).any(-1, keepdims=True))
         return np.where(hidden, self.reach.max(0), self._at(velocity, self.reach))
 
     def _at(self, velocity: Array, table: Array) -> Array:
