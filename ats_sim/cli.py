@@ -6,7 +6,6 @@ in one sentence on stderr and exit code 2.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -297,9 +296,6 @@ VERBS: Mapping[str, Verb] = {
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    # torch's threads otherwise wait for each other by spinning: beside any other work a step then takes 3 to 60 times
-    # as long. Read when torch is loaded, which no verb has done yet.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     given = list(sys.argv[1:] if words is None else words)
     if not given:
         return guarded("help", lambda: _say(overview(), BAD_INPUT))
